@@ -1,0 +1,31 @@
+//! An embeddable firewall engine.
+#![no_std]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+#[cfg(feature = "alloc")]
+mod config;
+#[cfg(feature = "alloc")]
+pub mod conntrack;
+pub mod packet;
+pub mod rule;
+mod simd;
+#[cfg(feature = "alloc")]
+mod stateless;
+#[cfg(feature = "alloc")]
+mod tree;
+
+#[cfg(feature = "alloc")]
+pub use config::Config;
+pub use packet::{
+    Addrs, ConnState, Direction, FlowKey, Fragment, Packet, Ports, Protocol, Tracked,
+};
+pub use rule::{Action, ChainId, Decision, Reject, RuleId};
+#[cfg(feature = "alloc")]
+pub use rule::{BuildError, Criteria, Rule, RuleSet, Target};
+pub use simd::Backend;
+#[cfg(feature = "alloc")]
+pub use stateless::StatelessMatcher;

@@ -1,0 +1,17 @@
+//! What a matcher looks at: [`Packet`], the parsed summary of one packet, and the types of its
+//! fields. A packet is built by hand (firmware, tests) or from bytes by [`parse`](Packet::from_ethernet)
+//! (feature `parse`). Nothing here allocates.
+
+mod addr;
+mod icmp;
+mod protocol;
+mod state;
+mod summary;
+mod tcp;
+
+pub use addr::{Addrs, Family, FamilyMismatch, FlowKey, Ports};
+pub use icmp::{IcmpMessage, Quote};
+pub use protocol::Protocol;
+pub use state::{ConnState, Direction, Tracked};
+pub use summary::{Fragment, InterfaceId, Malformed, Packet, Transport};
+pub use tcp::{SackBlock, SackBlocks, TcpFlags, TcpSegment};

@@ -1,0 +1,206 @@
+use core::fmt;
+use core::net::SocketAddr;
+
+use super::{Addrs, FamilyMismatch, FlowKey, IcmpMessage, Ports, Protocol, TcpFlags, TcpSegment};
+
+/// What a matcher looks at: one packet's headers, summed up, and what the caller knows of it.
+///
+/// Built by hand with [`Packet::new`], [`Packet::tcp`] and their like, or from bytes with
+/// [`Packet::from_ethernet`] and [`Packet::from_ip`] (feature `parse`). Fields may be changed
+/// freely; they are what the packet *is* to every matcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Packet {
+    /// Source and destination address.
+    pub addrs: Addrs,
+    /// Upper-layer protocol, behind all IPv6 extension headers.
+    pub protocol: Protocol,
+    /// The ports, if the packet has them: not a later fragment, not a header cut short, not a
+    /// protocol without ports. A rule that names ports never matches a packet without them.
+    pub ports: Option<Ports>,
+    /// The transport header.
+    pub transport: Transport,
+    /// Whether this is a whole packet or which part of a fragmented one.
+    pub fragment: Fragment,
+    /// What is wrong with the packet's headers, if anything.
+    pub malformed: Option<Malformed>,
+    /// Differentiated services code point, 0 to 63.
+    pub dscp: u8,
+    /// Length of the IP packet in bytes, its header included.
+    pub length: u32,
+    /// VLAN id of the outermost tag, 0 to 4095.
+    pub vlan: Option<u16>,
+    /// The interface it came in by, as [`RuleSet::interface`](crate::RuleSet::interface) numbers it.
+    pub in_interface: Option<InterfaceId>,
+    /// The interface it will leave by.
+    pub out_interface: Option<InterfaceId>,
+    /// The mark that the caller, or an earlier rule, put on it.
+    pub mark: u32,
+    /// The caller's own predicates that hold of this packet: bit `i` for predicate `i`.
+    pub predicates: u64,
+}
+
+impl Packet {
+    /// A whole packet of `protocol` without ports or transport header.
+    pub fn new(addrs: impl Into<Addrs>, protocol: Protocol) -> Self {
+        Self {
+            addrs: addrs.into(),
+            protocol,
+            ports: None,
+            transport: Transport::None,
+            fragment: Fragment::Whole,
+            malformed: None,
+            dscp: 0,
+            length: 0,
+            vlan: None,
+            in_interface: None,
+            out_interface: None,
+            mark: 0,
+            predicates: 0,
+        }
+    }
+
+    /// A whole TCP segment.
+    ///
+    /// # Errors
+    ///
+    /// When one address is IPv4 and the other IPv6.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::Packet;
+    /// use portcullis::packet::TcpFlags;
+    ///
+    /// let syn = Packet::tcp("10.0.0.1:40000".parse()?, "192.0.2.1:443".parse()?, TcpFlags::SYN)?;
+    /// assert_eq!(syn.ports.unwrap().dst, 443);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tcp(src: SocketAddr, dst: SocketAddr, flags: TcpFlags) -> Result<Self, FamilyMismatch> {
+        let key = FlowKey::new(Protocol::TCP, src, dst)?;
+        Ok(Self { transport: Transport::Tcp(TcpSegment::new(flags)), ..Self::from(key) })
+    }
+
+    /// A whole UDP datagram.
+    ///
+    /// # Errors
+    ///
+    /// When one address is IPv4 and the other IPv6.
+    pub fn udp(src: SocketAddr, dst: SocketAddr) -> Result<Self, FamilyMismatch> {
+        FlowKey::new(Protocol::UDP, src, dst).map(Self::from)
+    }
+
+    /// A whole ICMP or ICMPv6 message; which of the two follows from the addresses.
+    pub fn icmp(addrs: impl Into<Addrs>, message: IcmpMessage) -> Self {
+        let addrs = addrs.into();
+        let protocol = match addrs {
+            Addrs::V4 { .. } => Protocol::ICMP,
+            Addrs::V6 { .. } => Protocol::ICMPV6,
+        };
+        Self { transport: Transport::Icmp(message), ..Self::new(addrs, protocol) }
+    }
+
+    /// The 5-tuple, with ports 0 where the packet has none.
+    pub fn flow_key(&self) -> FlowKey {
+        let Ports { src, dst } = self.ports.unwrap_or(Ports { src: 0, dst: 0 });
+        FlowKey { addrs: self.addrs, src_port: src, dst_port: dst, protocol: self.protocol }
+    }
+
+    /// The TCP header, if the packet has one.
+    pub fn tcp_segment(&self) -> Option<&TcpSegment> {
+        match &self.transport {
+            Transport::Tcp(segment) => Some(segment),
+            _ => None,
+        }
+    }
+
+    /// The ICMP or ICMPv6 message, if the packet is one.
+    pub fn icmp_message(&self) -> Option<&IcmpMessage> {
+        match &self.transport {
+            Transport::Icmp(message) => Some(message),
+            _ => None,
+        }
+    }
+}
+
+/// A whole packet with the key's ports, whatever its protocol.
+impl From<FlowKey> for Packet {
+    fn from(key: FlowKey) -> Self {
+        let ports = Some(Ports { src: key.src_port, dst: key.dst_port });
+        Self { ports, ..Self::new(key.addrs, key.protocol) }
+    }
+}
+
+/// Prints the five-tuple, with no ports where there are none:
+/// `tcp 10.0.0.1:40000 > 192.0.2.1:443`, `icmp 10.0.0.1 > 192.0.2.1`.
+impl fmt::Display for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.ports.is_some() {
+            return self.flow_key().fmt(f);
+        }
+        write!(f, "{} {} > {}", self.protocol, self.addrs.src(), self.addrs.dst())
+    }
+}
+
+/// The part of the transport header that matchers look at, besides the ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "no allocator: the larger variant cannot be boxed")]
+pub enum Transport {
+    /// Nothing: a later fragment, a header cut short, or a protocol of which only the number
+    /// (and perhaps the ports) counts.
+    None,
+    /// A TCP header.
+    Tcp(TcpSegment),
+    /// An ICMP header of a packet of protocol 1, or an ICMPv6 header of one of protocol 58.
+    Icmp(IcmpMessage),
+}
+
+/// Which part of a datagram a packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Fragment {
+    /// Not fragmented.
+    Whole = 0,
+    /// The fragment at offset 0, with more to come. It has the transport header, if that fits.
+    First = 1,
+    /// A fragment at another offset. It has no transport header.
+    Later = 2,
+}
+
+/// Prints `whole`, `first` or `later`.
+impl fmt::Display for Fragment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Whole => "whole",
+            Self::First => "first",
+            Self::Later => "later",
+        })
+    }
+}
+
+/// Why a packet's headers could not be read to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// The transport header is cut short.
+    ShortTransport,
+    /// A field of the transport header contradicts itself or the packet's length.
+    BadTransport,
+    /// The chain of IPv6 extension headers is cut short or out of order.
+    ExtensionHeaders,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ShortTransport => "transport header cut short",
+            Self::BadTransport => "transport header contradicts itself",
+            Self::ExtensionHeaders => "IPv6 extension headers cut short",
+        })
+    }
+}
+
+/// A number that stands for an interface name in one rule set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceId(pub(crate) u16);

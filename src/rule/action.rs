@@ -1,0 +1,72 @@
+use core::fmt;
+
+/// The action type used unless the caller brings one of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// Let the packet pass.
+    Accept,
+    /// Discard it silently.
+    #[default]
+    Drop,
+    /// Discard it and tell the sender.
+    Reject(Reject),
+}
+
+/// How a rejected packet's sender is told.
+///
+/// # Source
+///
+/// RFC 792 and RFC 4443 (destination unreachable and its codes); Linux `xt_REJECT`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reject {
+    /// ICMP or ICMPv6: port unreachable.
+    #[default]
+    PortUnreachable,
+    /// ICMP: network unreachable. ICMPv6: no route to destination.
+    NetUnreachable,
+    /// ICMP: host unreachable. ICMPv6: address unreachable.
+    HostUnreachable,
+    /// ICMP: protocol unreachable.
+    ProtocolUnreachable,
+    /// ICMP: network administratively prohibited.
+    NetProhibited,
+    /// ICMP: host administratively prohibited.
+    HostProhibited,
+    /// ICMP or ICMPv6: communication administratively prohibited.
+    AdminProhibited,
+    /// A TCP segment with RST.
+    TcpReset,
+}
+
+impl Reject {
+    /// Each kind with the name used by the text form of rules.
+    pub const NAMES: [(&'static str, Self); 8] = [
+        ("port-unreachable", Self::PortUnreachable),
+        ("net-unreachable", Self::NetUnreachable),
+        ("host-unreachable", Self::HostUnreachable),
+        ("protocol-unreachable", Self::ProtocolUnreachable),
+        ("net-prohibited", Self::NetProhibited),
+        ("host-prohibited", Self::HostProhibited),
+        ("admin-prohibited", Self::AdminProhibited),
+        ("tcp-reset", Self::TcpReset),
+    ];
+
+    /// The name used by the text form of rules.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|entry| entry.1 == self).map_or("", |entry| entry.0)
+    }
+}
+
+/// Prints the text form: `accept`, `drop`, `reject` or `reject with tcp-reset`.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept => f.pad("accept"),
+            Self::Drop => f.pad("drop"),
+            Self::Reject(Reject::PortUnreachable) => f.pad("reject"),
+            Self::Reject(kind) => write!(f, "reject with {}", kind.name()),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+use alloc::boxed::Box;
+use core::fmt;
+
+use super::RuleId;
+
+/// Why a rule set cannot be compiled, and which rule is the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildError {
+    kind: Kind,
+    rule: Option<(RuleId, Box<str>)>,
+}
+
+/// A limit that a rule set may exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// Bytes of the compiled form.
+    Size {
+        /// The most bytes allowed.
+        bytes: usize,
+    },
+    /// Rules in one chain.
+    Rules {
+        /// The most rules allowed.
+        rules: usize,
+    },
+    /// Chains within chains.
+    Depth {
+        /// The most jumps on the way to any rule.
+        jumps: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    NoSuchChain,
+    Cycle,
+    StateWithoutTracking,
+    PredicateNumber,
+    Limit(Limit),
+}
+
+impl BuildError {
+    /// An error whose reason is the rule `id` of the chain called `chain`.
+    pub(crate) fn at(id: RuleId, chain: &str, kind: Kind) -> Self {
+        Self { kind, rule: Some((id, chain.into())) }
+    }
+
+    /// The rule that is the reason, if it is a single one.
+    pub fn rule(&self) -> Option<RuleId> {
+        self.rule.as_ref().map(|(id, _)| *id)
+    }
+
+    /// The limit that was exceeded, if that is the reason.
+    pub fn limit(&self) -> Option<Limit> {
+        match self.kind {
+            Kind::Limit(limit) => Some(limit),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((id, chain)) = &self.rule {
+            write!(f, "rule {} of chain `{chain}`: ", u64::from(id.index) + 1)?;
+        }
+        match self.kind {
+            Kind::NoSuchChain => f.write_str("jumps to a chain that the rule set does not have"),
+            Kind::Cycle => f.write_str("closes a cycle of jumps"),
+            Kind::StateWithoutTracking => f.write_str(
+                "asks for the connection state, which a stateless matcher does not know; use a StatefulMatcher",
+            ),
+            Kind::PredicateNumber => f.write_str("predicates are numbered 0 to 63"),
+            Kind::Limit(Limit::Size { bytes }) => {
+                write!(f, "the compiled form would pass the size limit of {bytes} bytes; raise Config::size_limit")
+            }
+            Kind::Limit(Limit::Rules { rules }) => {
+                write!(f, "a chain has at most {rules} rules")
+            }
+            Kind::Limit(Limit::Depth { jumps }) => {
+                write!(f, "more than {jumps} chains within chains")
+            }
+        }
+    }
+}
+
+impl core::error::Error for BuildError {}

@@ -1,0 +1,118 @@
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::build_error::Kind;
+use super::{BuildError, Chain, ChainId, Limit, RuleId, RuleSet, Target};
+
+/// The most jumps on the way to any rule: what a lookup keeps on its stack.
+pub(crate) const MAX_DEPTH: usize = 32;
+
+/// The most rules of one chain.
+pub(crate) const MAX_RULES: usize = 1 << 24;
+
+impl<A> RuleSet<A> {
+    /// Whether every jump leads to a chain of this rule set and none in a circle, and every limit
+    /// that does not depend on a matcher's configuration is kept. Compiling checks this first.
+    ///
+    /// # Errors
+    ///
+    /// Names the first offending rule.
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the number of rules.
+    pub fn check(&self) -> Result<(), BuildError> {
+        for (index, chain) in self.chains().iter().enumerate() {
+            for (position, rule) in chain.rules().iter().enumerate() {
+                let id = RuleId::new(ChainId(index as u32), position as u32);
+                let fail = |kind| Err(BuildError::at(id, chain.name(), kind));
+                if position >= MAX_RULES {
+                    return fail(Kind::Limit(Limit::Rules { rules: MAX_RULES }));
+                }
+                if target_chain(&rule.target).is_some_and(|to| self.chain(to).is_none()) {
+                    return fail(Kind::NoSuchChain);
+                }
+                if rule.criteria.predicate.items().iter().any(|predicate| *predicate > 63) {
+                    return fail(Kind::PredicateNumber);
+                }
+            }
+        }
+        Depths::new(self).check_all()
+    }
+
+    pub(crate) fn error_at(&self, id: RuleId, kind: Kind) -> BuildError {
+        BuildError::at(id, self.chain(id.chain).map_or("", Chain::name), kind)
+    }
+}
+
+fn target_chain<A>(target: &Target<A>) -> Option<ChainId> {
+    match target {
+        Target::Jump(chain) | Target::Goto(chain) => Some(*chain),
+        _ => None,
+    }
+}
+
+/// How many jumps lead down from each chain, found depth first without recursion: rule sets may
+/// have tens of thousands of chains.
+struct Depths<'r, A> {
+    rules: &'r RuleSet<A>,
+    depth: Vec<Depth>,
+}
+
+#[derive(Clone, Copy)]
+enum Depth {
+    Unknown,
+    /// Its rules are being gone through: a jump here closes a cycle.
+    Open,
+    Below(usize),
+}
+
+impl<'r, A> Depths<'r, A> {
+    fn new(rules: &'r RuleSet<A>) -> Self {
+        Self { rules, depth: vec![Depth::Unknown; rules.chains().len()] }
+    }
+
+    fn check_all(mut self) -> Result<(), BuildError> {
+        for index in 0..self.depth.len() {
+            self.visit(ChainId(index as u32))?;
+        }
+        Ok(())
+    }
+
+    fn visit(&mut self, root: ChainId) -> Result<(), BuildError> {
+        if let Depth::Below(_) = self.depth[root.index()] {
+            return Ok(());
+        }
+        // Chains entered and not yet left: the next rule to look at, the jumps found below so far.
+        let mut path = vec![(RuleId::new(root, 0), 0)];
+        self.depth[root.index()] = Depth::Open;
+        while let Some((id, below)) = path.last_mut() {
+            let Some(rule) = self.rules.rule(*id) else {
+                let done = *below;
+                self.depth[id.chain.index()] = Depth::Below(done);
+                path.pop();
+                continue;
+            };
+            let Some(to) = target_chain(&rule.target) else {
+                id.index += 1;
+                continue;
+            };
+            match self.depth[to.index()] {
+                Depth::Open => return Err(self.rules.error_at(*id, Kind::Cycle)),
+                Depth::Below(jumps) => {
+                    *below = (*below).max(jumps + 1);
+                    if *below > MAX_DEPTH {
+                        let limit = Limit::Depth { jumps: MAX_DEPTH };
+                        return Err(self.rules.error_at(*id, Kind::Limit(limit)));
+                    }
+                    id.index += 1;
+                }
+                Depth::Unknown => {
+                    self.depth[to.index()] = Depth::Open;
+                    path.push((RuleId::new(to, 0), 0));
+                }
+            }
+        }
+        Ok(())
+    }
+}

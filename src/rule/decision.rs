@@ -1,0 +1,81 @@
+use core::fmt;
+
+use super::Action;
+use crate::packet::{Fragment, Malformed, Tracked};
+
+/// A chain of a rule set: 0 is the base chain, user chains follow in the order they were added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChainId(pub(crate) u32);
+
+impl ChainId {
+    /// The chain where evaluation begins.
+    pub const BASE: Self = Self(0);
+
+    /// The chain's position in its rule set.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A rule's position in its rule set: its chain, and its place there counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId {
+    /// The chain that holds the rule.
+    pub chain: ChainId,
+    /// The rule's place in the chain, counted from 0.
+    pub index: u32,
+}
+
+impl RuleId {
+    /// The rule at `index` of `chain`.
+    pub const fn new(chain: ChainId, index: u32) -> Self {
+        Self { chain, index }
+    }
+}
+
+/// Prints the place counted from 1, as people count: `rule 3`, or `chain 2 rule 3` outside the
+/// base chain.
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.chain != ChainId::BASE {
+            write!(f, "chain {} ", self.chain.0)?;
+        }
+        write!(f, "rule {}", u64::from(self.index) + 1)
+    }
+}
+
+/// What a matcher says of a packet.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Decision<'m, A = Action> {
+    /// What to do with the packet.
+    pub action: &'m A,
+    /// The rule that decided, or `None` if the rule set's default did.
+    pub rule: Option<RuleId>,
+    /// The packet's place in its connection; `None` from a stateless matcher.
+    pub tracked: Option<Tracked>,
+    /// Whether the packet was whole or a fragment.
+    pub fragment: Fragment,
+    /// What was wrong with its headers, if anything.
+    pub malformed: Option<Malformed>,
+}
+
+impl<A> Clone for Decision<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Decision<'_, A> {}
+
+impl<A: PartialEq> PartialEq for Decision<'_, A> {
+    fn eq(&self, other: &Self) -> bool {
+        self.action == other.action
+            && self.rule == other.rule
+            && self.tracked == other.tracked
+            && self.fragment == other.fragment
+            && self.malformed == other.malformed
+    }
+}
+
+impl<A: Eq> Eq for Decision<'_, A> {}

@@ -1,0 +1,91 @@
+use alloc::vec::Vec;
+
+use super::{ChainId, Decision, Effect, RuleId, RuleSet, Target};
+use crate::packet::{Packet, Tracked};
+
+impl<A> RuleSet<A> {
+    /// The decision by definition: rules are looked at one after the other, and the first that
+    /// matches decides. Every matcher must answer what this answers; test yours against it.
+    ///
+    /// `tracked` is the packet's place in its connection; a criterion on the state of a packet
+    /// that is not tracked does not hold. In a rule set that [`check`](Self::check) refuses, a jump
+    /// to nowhere is an empty chain and a cycle of jumps ends with the default.
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the number of rules, a chain counted as often as it is jumped to.
+    pub fn first_match(&self, packet: &Packet, tracked: Option<Tracked>) -> Decision<'_, A> {
+        self.walk(packet, tracked, |_, _| {})
+    }
+
+    /// [`first_match`](Self::first_match) that also shows each matching [`Target::Continue`]
+    /// rule, in order.
+    pub fn walk(
+        &self,
+        packet: &Packet,
+        tracked: Option<Tracked>,
+        mut seen: impl FnMut(RuleId, Effect),
+    ) -> Decision<'_, A> {
+        let mut mark = packet.mark;
+        let mut callers = Vec::new();
+        let mut at = Position { id: RuleId::new(ChainId::BASE, 0), depth: 0 };
+        while at.depth <= self.chains().len() {
+            let Some(rule) = self.rule(at.id) else {
+                let Some(caller) = callers.pop() else { break };
+                at = caller;
+                continue;
+            };
+            let id = at.id;
+            at.id.index += 1;
+            if !rule.criteria.hold(packet, tracked, mark, self.interfaces()) {
+                continue;
+            }
+            match &rule.target {
+                Target::Action(action) => return decision(action, Some(id), packet, tracked),
+                Target::Continue(effect) => {
+                    mark = effect.apply(mark);
+                    seen(id, *effect);
+                }
+                Target::Jump(chain) => {
+                    callers.push(at);
+                    at = at.start_of(*chain);
+                }
+                Target::Goto(chain) => at = at.start_of(*chain),
+                Target::Return => at.id.index = u32::MAX,
+            }
+        }
+        decision(self.default_action(), None, packet, tracked)
+    }
+}
+
+/// The next rule to look at, and how many jumps and gotos led to its chain.
+#[derive(Clone, Copy)]
+struct Position {
+    id: RuleId,
+    depth: usize,
+}
+
+impl Position {
+    fn start_of(self, chain: ChainId) -> Self {
+        Self { id: RuleId::new(chain, 0), depth: self.depth + 1 }
+    }
+}
+
+impl Effect {
+    /// The mark of a packet that had `mark` before a rule with this effect matched it.
+    pub(crate) fn apply(self, mark: u32) -> u32 {
+        match self {
+            Self::Mark(bits) => mark & !bits.mask() | bits.value(),
+            Self::Count | Self::Log | Self::Audit => mark,
+        }
+    }
+}
+
+fn decision<'m, A>(
+    action: &'m A,
+    rule: Option<RuleId>,
+    packet: &Packet,
+    tracked: Option<Tracked>,
+) -> Decision<'m, A> {
+    Decision { action, rule, tracked, fragment: packet.fragment, malformed: packet.malformed }
+}

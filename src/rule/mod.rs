@@ -1,0 +1,46 @@
+//! Rules and what they mean: [`Rule`] (criteria and a target), chains of them in a [`RuleSet`],
+//! the text form, and [`RuleSet::first_match`], the linear evaluation that *defines* what every
+//! matcher must answer.
+//!
+//! Without the `alloc` feature only what a decision consists of is here.
+
+mod action;
+#[cfg(feature = "alloc")]
+mod any_of;
+#[cfg(feature = "alloc")]
+mod build_error;
+#[cfg(feature = "alloc")]
+mod check;
+#[cfg(feature = "alloc")]
+mod criteria;
+mod decision;
+#[cfg(feature = "alloc")]
+mod first_match;
+#[cfg(feature = "alloc")]
+mod interface;
+#[cfg(feature = "alloc")]
+mod item;
+#[cfg(feature = "alloc")]
+#[allow(clippy::module_inception, reason = "the module is named for the type that it holds")]
+mod rule;
+#[cfg(feature = "alloc")]
+mod rule_set;
+
+pub use action::{Action, Reject};
+#[cfg(feature = "alloc")]
+pub use any_of::{AnyOf, not};
+#[cfg(feature = "alloc")]
+pub use build_error::{BuildError, Limit};
+#[cfg(feature = "alloc")]
+pub use criteria::Criteria;
+pub use decision::{ChainId, Decision, RuleId};
+#[cfg(feature = "alloc")]
+pub use interface::InterfaceName;
+#[cfg(feature = "alloc")]
+pub(crate) use interface::Interfaces;
+#[cfg(feature = "alloc")]
+pub use item::{FlagsMatch, IcmpKind, IpRange, Item, Masked, PortRange, Span};
+#[cfg(feature = "alloc")]
+pub use rule::{Effect, Rule, Target};
+#[cfg(feature = "alloc")]
+pub use rule_set::{Chain, RuleSet};

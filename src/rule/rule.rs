@@ -1,0 +1,206 @@
+use alloc::boxed::Box;
+
+use super::{
+    Action, AnyOf, ChainId, Criteria, FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked,
+    PortRange, Reject, Span,
+};
+use crate::packet::{ConnState, Family, Fragment, Protocol, TcpFlags};
+
+/// What a rule says of the packets it matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target<A = Action> {
+    /// Decides.
+    Action(A),
+    /// Notes something and goes on to the next rule.
+    Continue(Effect),
+    /// Goes through another chain, then on to the next rule here.
+    Jump(ChainId),
+    /// Goes through another chain instead of the rest of this one.
+    Goto(ChainId),
+    /// Ends this chain: on after the jump that led here, or to the default in the base chain.
+    Return,
+}
+
+/// What a rule that does not decide is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Effect {
+    /// To be counted.
+    Count,
+    /// To be logged.
+    Log,
+    /// To be handed to an audit trail.
+    Audit,
+    /// Sets the bits of the packet's mark that are in `mask` to those of `value`; the rules
+    /// after it see the new mark.
+    Mark(Masked),
+}
+
+/// Criteria and a target.
+///
+/// Each setter replaces what the field asked before; several alternatives are given as an array,
+/// their opposite with [`not`](super::not).
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::Rule;
+/// use portcullis::rule::not;
+/// use ipnet::IpNet;
+///
+/// let office: IpNet = "10.0.0.0/8".parse()?;
+/// let rule: Rule = Rule::accept().tcp().from(office).to_ports([22, 443]);
+/// let rest: Rule = Rule::drop().from(not(office));
+/// # Ok::<(), ipnet::AddrParseError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rule<A = Action> {
+    /// What must hold of a packet.
+    pub criteria: Criteria,
+    /// What is then said of it.
+    pub target: Target<A>,
+    /// A remark for people.
+    pub comment: Option<Box<str>>,
+}
+
+impl Rule<Action> {
+    /// A rule that accepts.
+    pub fn accept() -> Self {
+        Self::new(Target::Action(Action::Accept))
+    }
+
+    /// A rule that drops.
+    #[allow(clippy::should_implement_trait, reason = "the field's word for it; takes no self")]
+    pub fn drop() -> Self {
+        Self::new(Target::Action(Action::Drop))
+    }
+
+    /// A rule that rejects.
+    pub fn reject(how: Reject) -> Self {
+        Self::new(Target::Action(Action::Reject(how)))
+    }
+}
+
+impl<A> Rule<A> {
+    /// A rule that matches every packet.
+    pub fn new(target: Target<A>) -> Self {
+        Self { criteria: Criteria::default(), target, comment: None }
+    }
+
+    /// A rule with an action of the caller's own type.
+    pub fn action(action: A) -> Self {
+        Self::new(Target::Action(action))
+    }
+
+    /// A rule that jumps to a chain and comes back.
+    pub fn jump(chain: ChainId) -> Self {
+        Self::new(Target::Jump(chain))
+    }
+
+    /// A rule that goes to a chain for good.
+    pub fn goto(chain: ChainId) -> Self {
+        Self::new(Target::Goto(chain))
+    }
+
+    /// A rule that ends its chain.
+    pub fn return_() -> Self {
+        Self::new(Target::Return)
+    }
+
+    /// A rule that notes something and lets the next rules decide.
+    pub fn continue_with(effect: Effect) -> Self {
+        Self::new(Target::Continue(effect))
+    }
+
+    /// Asks for TCP.
+    #[must_use]
+    pub fn tcp(self) -> Self {
+        self.protocol(Protocol::TCP)
+    }
+
+    /// Asks for UDP.
+    #[must_use]
+    pub fn udp(self) -> Self {
+        self.protocol(Protocol::UDP)
+    }
+
+    /// Asks that of the TCP flags in `mask` exactly those in `set` are set.
+    #[must_use]
+    pub fn flags(self, set: TcpFlags, mask: TcpFlags) -> Self {
+        self.tcp_flags(FlagsMatch::new(set, mask))
+    }
+
+    /// Asks for one IP version.
+    #[must_use]
+    pub fn family(mut self, family: Family) -> Self {
+        self.criteria.family = Some(family);
+        self
+    }
+
+    /// Asks for packets whose headers could (`false`) or could not (`true`) be read to the end.
+    #[must_use]
+    pub fn malformed(mut self, malformed: bool) -> Self {
+        self.criteria.malformed = Some(malformed);
+        self
+    }
+
+    /// Adds a remark for people.
+    #[must_use]
+    pub fn comment(mut self, comment: &str) -> Self {
+        self.comment = Some(comment.into());
+        self
+    }
+}
+
+/// A setter for each field of the criteria that has alternatives.
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident => $field:ident: $item:ty;)*) => {
+        impl<A> Rule<A> {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, asked: impl Into<AnyOf<$item>>) -> Self {
+                self.criteria.$field = asked.into();
+                self
+            }
+        )*}
+    };
+}
+
+setters! {
+    /// Asks for source addresses.
+    from => src: IpRange;
+    /// Asks for destination addresses.
+    to => dst: IpRange;
+    /// Asks for protocols.
+    protocol => protocol: Protocol;
+    /// Asks for source ports.
+    from_ports => src_port: PortRange;
+    /// Asks for destination ports.
+    to_ports => dst_port: PortRange;
+    /// Asks for ICMP types and codes (IPv4).
+    icmp => icmp: IcmpKind;
+    /// Asks for ICMPv6 types and codes.
+    icmpv6 => icmpv6: IcmpKind;
+    /// Asks for TCP flags.
+    tcp_flags => tcp_flags: FlagsMatch;
+    /// Asks for whole packets, first or later fragments.
+    fragment => fragment: Fragment;
+    /// Asks for interfaces that packets come in by.
+    in_interface => in_interface: InterfaceName;
+    /// Asks for interfaces that packets leave by.
+    out_interface => out_interface: InterfaceName;
+    /// Asks for connection states.
+    state => state: ConnState;
+    /// Asks for differentiated services code points.
+    dscp => dscp: Span<u8>;
+    /// Asks for packet lengths in bytes.
+    length => length: Span<u32>;
+    /// Asks for marks.
+    mark => mark: Masked;
+    /// Asks for VLAN ids.
+    vlan => vlan: Span<u16>;
+    /// Asks for the caller's predicates.
+    predicate => predicate: u8;
+}

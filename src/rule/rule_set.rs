@@ -1,0 +1,145 @@
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::{Action, ChainId, InterfaceName, Interfaces, Rule, RuleId};
+use crate::packet::InterfaceId;
+
+/// Chains of rules: the base chain, where evaluation begins, the user chains, and the default
+/// action for packets that no rule decides.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::{Action, Rule, RuleSet};
+///
+/// let mut rules = RuleSet::new(Action::Drop);
+/// let ssh = rules.add_chain("ssh");
+/// rules.push(Rule::jump(ssh).tcp().to_ports(22));
+/// rules.push_to(ssh, Rule::accept().from("192.0.2.0/24".parse::<ipnet::IpNet>()?));
+/// # Ok::<(), ipnet::AddrParseError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSet<A = Action> {
+    chains: Vec<Chain<A>>,
+    default: A,
+    interfaces: Interfaces,
+}
+
+/// A list of rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain<A = Action> {
+    name: Box<str>,
+    rules: Vec<Rule<A>>,
+}
+
+impl<A> RuleSet<A> {
+    /// No rules: every packet gets the default action.
+    pub fn new(default: A) -> Self {
+        let base = Chain { name: "base".into(), rules: Vec::new() };
+        Self { chains: Vec::from([base]), default, interfaces: Interfaces::default() }
+    }
+
+    /// Adds a rule at the end of the base chain.
+    pub fn push(&mut self, rule: Rule<A>) -> RuleId {
+        self.push_to(ChainId::BASE, rule)
+    }
+
+    /// Adds a rule at the end of a chain. A chain id of another rule set that this one has no
+    /// chain for means the base chain.
+    pub fn push_to(&mut self, chain: ChainId, rule: Rule<A>) -> RuleId {
+        let chain = if chain.index() < self.chains.len() { chain } else { ChainId::BASE };
+        let criteria = &rule.criteria;
+        for name in criteria.in_interface.items().iter().chain(criteria.out_interface.items()) {
+            self.interfaces.intern(name);
+        }
+        let rules = &mut self.chains[chain.index()].rules;
+        rules.push(rule);
+        RuleId::new(chain, rules.len() as u32 - 1)
+    }
+
+    /// Adds an empty user chain. Names need not differ, except to be told apart in text.
+    pub fn add_chain(&mut self, name: &str) -> ChainId {
+        self.chains.push(Chain { name: name.into(), rules: Vec::new() });
+        ChainId(self.chains.len() as u32 - 1)
+    }
+
+    /// The chain of this name, the base chain (called `base`) included.
+    pub fn chain_named(&self, name: &str) -> Option<ChainId> {
+        let index = self.chains.iter().position(|chain| *chain.name == *name)?;
+        Some(ChainId(index as u32))
+    }
+
+    /// The base chain and then the user chains.
+    pub fn chains(&self) -> &[Chain<A>] {
+        &self.chains
+    }
+
+    /// The chain with this id.
+    pub fn chain(&self, id: ChainId) -> Option<&Chain<A>> {
+        self.chains.get(id.index())
+    }
+
+    /// The rule with this id.
+    pub fn rule(&self, id: RuleId) -> Option<&Rule<A>> {
+        self.chain(id.chain)?.rules.get(id.index as usize)
+    }
+
+    /// How many rules all chains have together.
+    pub fn len(&self) -> usize {
+        self.chains.iter().map(|chain| chain.rules.len()).sum()
+    }
+
+    /// Whether no chain has a rule.
+    pub fn is_empty(&self) -> bool {
+        self.chains.iter().all(|chain| chain.rules.is_empty())
+    }
+
+    /// The action for packets that no rule decides.
+    pub fn default_action(&self) -> &A {
+        &self.default
+    }
+
+    /// Replaces the action for packets that no rule decides.
+    pub fn set_default(&mut self, action: A) {
+        self.default = action;
+    }
+
+    /// The number for the interface called `name`, to be put into a
+    /// [`Packet`](crate::Packet::in_interface): `None` if no rule names it. Ask again after
+    /// adding rules.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::{Action, Rule, RuleSet};
+    ///
+    /// let mut rules = RuleSet::new(Action::Drop);
+    /// rules.push(Rule::accept().in_interface("wg*"));
+    /// assert!(rules.interface("wg0").is_some());
+    /// assert!(rules.interface("eth0").is_none());
+    /// ```
+    pub fn interface(&self, name: &str) -> Option<InterfaceId> {
+        self.interfaces.id(name)
+    }
+
+    /// The name or wildcard that an interface number stands for.
+    pub fn interface_name(&self, id: InterfaceId) -> Option<&InterfaceName> {
+        self.interfaces.name(id)
+    }
+
+    pub(crate) fn interfaces(&self) -> &Interfaces {
+        &self.interfaces
+    }
+}
+
+impl<A> Chain<A> {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its rules in order.
+    pub fn rules(&self) -> &[Rule<A>] {
+        &self.rules
+    }
+}

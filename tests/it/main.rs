@@ -1,0 +1,9 @@
+//! Integration tests, one binary.
+
+mod conntrack;
+mod fields;
+mod firewall_example;
+mod no_alloc;
+mod packet;
+mod text;
+mod tree;
