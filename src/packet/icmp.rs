@@ -9,10 +9,11 @@ pub struct IcmpMessage {
     /// The code field.
     pub code: u8,
     /// The identifier of a query or its reply (echo, timestamp, information, address mask),
-    /// host byte order; `None` for every other type.
+    /// host byte order; of ICMPv6 node information the query type, which its reply repeats in the
+    /// same place. `None` for every other type.
     pub identifier: Option<u16>,
-    /// What an error message quotes of the packet it is about; `None` for other messages and
-    /// for errors whose quote cannot be read.
+    /// What an error message, or an ICMPv6 redirect, quotes of the packet it is about; `None` for
+    /// other messages and for errors whose quote cannot be read.
     pub quote: Option<Quote>,
 }
 

@@ -4,6 +4,8 @@
 
 mod addr;
 mod icmp;
+#[cfg(feature = "parse")]
+mod parse;
 mod protocol;
 mod state;
 mod summary;
@@ -11,6 +13,8 @@ mod tcp;
 
 pub use addr::{Addrs, Family, FamilyMismatch, FlowKey, Ports};
 pub use icmp::{IcmpMessage, Quote};
+#[cfg(feature = "parse")]
+pub use parse::{Layer, ParseError};
 pub use protocol::Protocol;
 pub use state::{ConnState, Direction, Tracked};
 pub use summary::{Fragment, InterfaceId, Malformed, Packet, Transport};

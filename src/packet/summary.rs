@@ -26,6 +26,8 @@ pub struct Packet {
     pub malformed: Option<Malformed>,
     /// Differentiated services code point, 0 to 63.
     pub dscp: u8,
+    /// Time to live (IPv4) or hop limit (IPv6). Packets built by hand have 64.
+    pub ttl: u8,
     /// Length of the IP packet in bytes, its header included.
     pub length: u32,
     /// VLAN id of the outermost tag, 0 to 4095.
@@ -51,6 +53,7 @@ impl Packet {
             fragment: Fragment::Whole,
             malformed: None,
             dscp: 0,
+            ttl: 64,
             length: 0,
             vlan: None,
             in_interface: None,
@@ -179,24 +182,37 @@ impl fmt::Display for Fragment {
     }
 }
 
-/// Why a packet's headers could not be read to the end.
+/// What is wrong with a packet's headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// The transport header is cut short.
+    /// The transport header is cut short. The packet has no ports.
     ShortTransport,
-    /// A field of the transport header contradicts itself or the packet's length.
+    /// The transport header is cut short before the end of the ports. (Linux's `multiport` match
+    /// tells this from [`Malformed::ShortTransport`]; other matches do not.)
+    ShortPorts,
+    /// A field of the transport header contradicts itself or the packet's length. The packet has
+    /// its ports and the other fields of that header.
     BadTransport,
-    /// The chain of IPv6 extension headers is cut short or out of order.
+    /// The chain of IPv6 extension headers ends before the upper-layer protocol is known.
     ExtensionHeaders,
+    /// A TCP fragment of IPv4 that starts at byte 8 of the segment, where the flags and the window
+    /// are: no sound sender makes one, and it can overwrite the flags that a filter has seen.
+    ///
+    /// # Source
+    ///
+    /// RFC 1858, 3128; Linux `xt_tcpudp.c`.
+    TinyFragment,
 }
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ShortTransport => "transport header cut short",
+            Self::ShortPorts => "transport header cut short within the ports",
             Self::BadTransport => "transport header contradicts itself",
             Self::ExtensionHeaders => "IPv6 extension headers cut short",
+            Self::TinyFragment => "fragment within the TCP header",
         })
     }
 }

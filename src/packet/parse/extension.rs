@@ -1,0 +1,94 @@
+use etherparse::{IpNumber, ip_number};
+
+use super::ip::fragment_kind;
+use crate::packet::{Fragment, Protocol};
+
+/// What comes of a walk along IPv6 extension headers.
+pub(super) struct Chain<'a> {
+    /// The first header that is no extension header, or the one that could not be read.
+    pub(super) protocol: Protocol,
+    pub(super) fragment: Fragment,
+    /// The chain ends before a header that is no extension header.
+    pub(super) cut: bool,
+    /// The last extension header reaches beyond the bytes there.
+    pub(super) overrun: bool,
+    /// The bytes behind the extension headers.
+    pub(super) rest: &'a [u8],
+    /// The length of the extension headers, by their own length fields.
+    pub(super) len: usize,
+}
+
+/// Walks the headers in `bytes`, of which the first is of kind `first`.
+///
+/// As in Linux, what counts for a header's kind are its first two bytes (four of a fragment
+/// header), even if the rest of it is missing.
+pub(super) fn walk(first: IpNumber, bytes: &[u8]) -> Chain<'_> {
+    let mut chain = Chain {
+        protocol: Protocol(first.0),
+        fragment: Fragment::Whole,
+        cut: false,
+        overrun: false,
+        rest: bytes,
+        len: 0,
+    };
+    while is_extension(chain.protocol) {
+        let Some(header) = Header::read(chain.protocol, chain.rest) else {
+            chain.cut = true;
+            return chain;
+        };
+        chain.pass(&header);
+        if chain.fragment == Fragment::Later {
+            // The next header lies in the first fragment.
+            chain.cut = is_extension(chain.protocol);
+            return chain;
+        }
+    }
+    chain
+}
+
+impl Chain<'_> {
+    fn pass(&mut self, header: &Header) {
+        self.protocol = header.next;
+        self.fragment = self.fragment.max(header.fragment);
+        self.overrun = self.rest.len() < header.len;
+        self.rest = self.rest.get(header.len..).unwrap_or_default();
+        self.len = self.len.saturating_add(header.len);
+    }
+}
+
+const fn is_extension(protocol: Protocol) -> bool {
+    matches!(
+        IpNumber(protocol.0),
+        ip_number::IPV6_HEADER_HOP_BY_HOP
+            | ip_number::IPV6_ROUTE_HEADER
+            | ip_number::IPV6_FRAGMENTATION_HEADER
+            | ip_number::AUTHENTICATION_HEADER
+            | ip_number::IPV6_DESTINATION_OPTIONS
+    )
+}
+
+/// One extension header.
+struct Header {
+    next: Protocol,
+    fragment: Fragment,
+    /// In bytes, by its length field.
+    len: usize,
+}
+
+impl Header {
+    fn read(kind: Protocol, bytes: &[u8]) -> Option<Self> {
+        let [next, len] = *bytes.first_chunk()?;
+        let (fragment, len) = match IpNumber(kind.0) {
+            ip_number::IPV6_FRAGMENTATION_HEADER => (fragment(bytes)?, 8),
+            ip_number::AUTHENTICATION_HEADER => (Fragment::Whole, (usize::from(len) + 2) * 4),
+            _ => (Fragment::Whole, (usize::from(len) + 1) * 8),
+        };
+        Some(Self { next: Protocol(next), fragment, len })
+    }
+}
+
+fn fragment(bytes: &[u8]) -> Option<Fragment> {
+    let [_, _, high, low] = *bytes.first_chunk()?;
+    let field = u16::from_be_bytes([high, low]);
+    Some(fragment_kind(field & !7, field & 1 == 1))
+}

@@ -1,0 +1,80 @@
+use etherparse::{icmpv4, icmpv6};
+
+use super::quote;
+use super::transport::{Payload, short};
+use crate::packet::{Family, IcmpMessage, Packet, Quote, Transport};
+
+const HEADER_LEN: usize = 8;
+/// Where a redirect's options begin (RFC 4861 section 4.5).
+const REDIRECT_LEN: usize = 40;
+const REDIRECTED_HEADER_OPTION: u8 = 4;
+/// What stands before the quote in that option (section 4.6.3).
+const REDIRECT_OPTION_LEN: usize = 8;
+
+pub(super) fn read(packet: &mut Packet, payload: Payload<'_>) {
+    let Some((header, body)) = payload.bytes.split_first_chunk::<HEADER_LEN>() else {
+        return short(packet, payload);
+    };
+    let [icmp_type, code, _, _, i0, i1, _, _] = *header;
+    let family = packet.addrs.family();
+    let identifier = has_identifier(family, icmp_type).then_some(u16::from_be_bytes([i0, i1]));
+    let quote = match family {
+        Family::V4 if is_v4_error(icmp_type) => quote::v4(body),
+        Family::V6 if is_v6_error(icmp_type) => quote::v6(body),
+        Family::V6 if (icmp_type, code) == (icmpv6::TYPE_REDIRECT_MESSAGE, 0) => {
+            redirected(payload.bytes)
+        }
+        _ => None,
+    };
+    packet.transport = Transport::Icmp(IcmpMessage { icmp_type, code, identifier, quote });
+}
+
+/// Whether the fifth and sixth byte are an identifier that a reply repeats.
+pub(super) const fn has_identifier(family: Family, icmp_type: u8) -> bool {
+    match family {
+        Family::V4 => matches!(
+            icmp_type,
+            icmpv4::TYPE_ECHO_REPLY
+                | icmpv4::TYPE_ECHO_REQUEST
+                | icmpv4::TYPE_TIMESTAMP
+                | icmpv4::TYPE_TIMESTAMP_REPLY
+                | 15..=18 // information request and reply, address mask request and reply
+        ),
+        // 139 and 140: node information query and reply. Their "qtype" stands in that place.
+        Family::V6 => {
+            matches!(icmp_type, icmpv6::TYPE_ECHO_REQUEST | icmpv6::TYPE_ECHO_REPLY | 139 | 140)
+        }
+    }
+}
+
+const fn is_v4_error(icmp_type: u8) -> bool {
+    matches!(
+        icmp_type,
+        icmpv4::TYPE_DEST_UNREACH
+            | 4 // source quench
+            | icmpv4::TYPE_REDIRECT
+            | icmpv4::TYPE_TIME_EXCEEDED
+            | icmpv4::TYPE_PARAMETER_PROBLEM
+    )
+}
+
+const fn is_v6_error(icmp_type: u8) -> bool {
+    matches!(
+        icmp_type,
+        icmpv6::TYPE_DST_UNREACH
+            | icmpv6::TYPE_PACKET_TOO_BIG
+            | icmpv6::TYPE_TIME_EXCEEDED
+            | icmpv6::TYPE_PARAMETER_PROBLEM
+    )
+}
+
+/// What an ICMPv6 redirect quotes, if the quote is its first option.
+fn redirected(message: &[u8]) -> Option<Quote> {
+    let option = message.get(REDIRECT_LEN..)?;
+    match option.first_chunk()? {
+        [REDIRECTED_HEADER_OPTION, len] if *len > 0 => {
+            quote::v6(option.get(REDIRECT_OPTION_LEN..)?)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,47 @@
+use etherparse::{EtherType, Ethernet2HeaderSlice, SingleVlanHeaderSlice, ether_type};
+
+use super::{Layer, ParseError, ip};
+use crate::packet::Packet;
+
+const ETHERNET_LEN: usize = 14;
+const TAG_LEN: usize = 4;
+
+pub(super) fn ethernet(frame: &[u8]) -> Result<Packet, ParseError> {
+    let Ok(header) = Ethernet2HeaderSlice::from_slice(frame) else {
+        return Err(short(frame, Layer::Ethernet, 0, ETHERNET_LEN));
+    };
+    let mut offset = ETHERNET_LEN;
+    let mut carried = header.ether_type();
+    let mut vlan = None;
+    while is_tag(carried) {
+        let Ok(tag) = SingleVlanHeaderSlice::from_slice(behind(frame, offset)) else {
+            return Err(short(frame, Layer::VlanTag, offset, TAG_LEN));
+        };
+        vlan = vlan.or(Some(tag.vlan_identifier().value()));
+        carried = tag.ether_type();
+        offset += TAG_LEN;
+    }
+    let packet = match carried {
+        ether_type::IPV4 => ip::v4(behind(frame, offset), offset)?,
+        ether_type::IPV6 => ip::v6(behind(frame, offset), offset)?,
+        EtherType(ether_type) => return Err(ParseError::NotIp { ether_type, offset }),
+    };
+    Ok(Packet { vlan, ..packet })
+}
+
+const fn is_tag(carried: EtherType) -> bool {
+    matches!(
+        carried,
+        ether_type::VLAN_TAGGED_FRAME
+            | ether_type::PROVIDER_BRIDGING
+            | ether_type::VLAN_DOUBLE_TAGGED_FRAME
+    )
+}
+
+fn behind(frame: &[u8], offset: usize) -> &[u8] {
+    frame.get(offset..).unwrap_or_default()
+}
+
+fn short(frame: &[u8], layer: Layer, offset: usize, required: usize) -> ParseError {
+    ParseError::Short { layer, offset, required, available: behind(frame, offset).len() }
+}

@@ -1,0 +1,73 @@
+use etherparse::tcp_option;
+
+use super::transport::{Payload, ports, short};
+use crate::packet::{Malformed, Packet, SackBlock, TcpFlags, TcpSegment, Transport};
+
+const FIXED_LEN: usize = 20;
+
+pub(super) fn read(packet: &mut Packet, payload: Payload<'_>) {
+    let Some((header, rest)) = payload.bytes.split_first_chunk::<FIXED_LEN>() else {
+        return short(packet, payload);
+    };
+    let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, _, _, _, _] =
+        *header;
+    let header_len = usize::from(offset >> 4) * 4;
+    let payload_len = payload.len.saturating_sub(header_len.max(FIXED_LEN));
+    let mut segment = TcpSegment {
+        seq: u32::from_be_bytes([q0, q1, q2, q3]),
+        ack: u32::from_be_bytes([a0, a1, a2, a3]),
+        window: u16::from_be_bytes([w0, w1]),
+        payload_len: u32::try_from(payload_len).unwrap_or(u32::MAX),
+        ..TcpSegment::new(TcpFlags(flags))
+    };
+    match header_len.checked_sub(FIXED_LEN).and_then(|len| rest.get(..len)) {
+        Some(options) => read_options(&mut segment, options),
+        None => packet.malformed = Some(Malformed::BadTransport),
+    }
+    packet.ports = Some(ports([s0, s1, d0, d1]));
+    packet.transport = Transport::Tcp(segment);
+}
+
+/// Reads the options that count.
+///
+/// Not by etherparse's iterator, which ends at the first option that it does not know (Fast Open,
+/// MD5 signature), so that what follows would be lost.
+fn read_options(segment: &mut TcpSegment, mut options: &[u8]) {
+    while let Some((&kind, behind)) = options.split_first() {
+        options = match kind {
+            tcp_option::KIND_END => return,
+            tcp_option::KIND_NOOP => behind,
+            _ => {
+                let Some((value, behind)) = split_option(behind) else { return };
+                read_option(segment, kind, value);
+                behind
+            }
+        }
+    }
+}
+
+/// The value of an option whose length byte comes first, and what follows it. The length counts
+/// itself and the kind.
+fn split_option(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, behind) = bytes.split_first()?;
+    behind.split_at_checked(usize::from(*len).checked_sub(2)?)
+}
+
+fn read_option(segment: &mut TcpSegment, kind: u8, value: &[u8]) {
+    match (kind, value) {
+        (tcp_option::KIND_WINDOW_SCALE, [shift]) => segment.window_scale = Some(*shift),
+        (tcp_option::KIND_SELECTIVE_ACK_PERMITTED, []) => segment.sack_permitted = true,
+        (tcp_option::KIND_SELECTIVE_ACK, blocks) => read_sack(segment, blocks),
+        _ => {}
+    }
+}
+
+fn read_sack(segment: &mut TcpSegment, value: &[u8]) {
+    let (blocks, []) = value.as_chunks::<8>() else { return };
+    for [l0, l1, l2, l3, r0, r1, r2, r3] in blocks.iter().copied() {
+        segment.sack.push(SackBlock {
+            left: u32::from_be_bytes([l0, l1, l2, l3]),
+            right: u32::from_be_bytes([r0, r1, r2, r3]),
+        });
+    }
+}
