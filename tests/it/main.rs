@@ -3,6 +3,7 @@
 mod conntrack;
 mod fields;
 mod firewall_example;
+mod layers;
 mod no_alloc;
 mod packet;
 mod text;
