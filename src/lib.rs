@@ -14,12 +14,16 @@ pub mod packet;
 pub mod rule;
 mod simd;
 #[cfg(feature = "alloc")]
+mod stateful;
+#[cfg(feature = "alloc")]
 mod stateless;
 #[cfg(feature = "alloc")]
 mod tree;
 
 #[cfg(feature = "alloc")]
 pub use config::Config;
+#[cfg(feature = "alloc")]
+pub use conntrack::{ConnTable, Conntrack, Limits, Time};
 pub use packet::{
     Addrs, ConnState, Direction, FlowKey, Fragment, Packet, Ports, Protocol, Tracked,
 };
@@ -27,5 +31,7 @@ pub use rule::{Action, ChainId, Decision, Reject, RuleId};
 #[cfg(feature = "alloc")]
 pub use rule::{BuildError, Criteria, Rule, RuleSet, Target};
 pub use simd::Backend;
+#[cfg(feature = "alloc")]
+pub use stateful::{Order, StatefulMatcher, Verdict};
 #[cfg(feature = "alloc")]
 pub use stateless::StatelessMatcher;

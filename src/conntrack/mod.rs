@@ -1,1 +1,31 @@
-//! Connections: the `Conntrack` trait that callers may supply, and the built-in table.
+//! Connections: the [`Conntrack`] trait that callers may supply, and [`ConnTable`], the built-in
+//! table.
+//!
+//! A packet is tracked in two phases. [`look_up`](Conntrack::look_up) says which connection it
+//! belongs to and moves that connection's state; when it belongs to none and may open one, and the
+//! rules have accepted it, [`confirm`](Conntrack::confirm) enters the connection. A packet that
+//! the rules drop therefore leaves nothing behind. [`StatefulMatcher`](crate::StatefulMatcher)
+//! does both in the right order.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+mod connection;
+mod entry;
+mod icmp;
+mod key;
+mod limits;
+mod rings;
+mod table;
+mod tcp;
+mod time;
+mod tracker;
+mod wheel;
+
+pub use connection::Connection;
+pub use limits::{Limits, TcpTracking, Timeouts};
+pub use table::{ConnTable, Counts};
+pub use tcp::TcpState;
+pub use time::Time;
+pub use tracker::{Conntrack, Lookup};

@@ -16,6 +16,6 @@ pub use icmp::{IcmpMessage, Quote};
 #[cfg(feature = "parse")]
 pub use parse::{Layer, ParseError};
 pub use protocol::Protocol;
-pub use state::{ConnState, Direction, Tracked};
+pub use state::{ConnState, Direction, Refused, Tracked};
 pub use summary::{Fragment, InterfaceId, Malformed, Packet, Transport};
 pub use tcp::{SackBlock, SackBlocks, TcpFlags, TcpSegment};

@@ -92,3 +92,21 @@ impl Tracked {
         Self { state, direction }
     }
 }
+
+/// Why a connection could not be admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The connection table is full of connections that a new one may not displace.
+    TableFull,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::TableFull => "the connection table is full; raise Limits::capacity",
+        })
+    }
+}
+
+impl core::error::Error for Refused {}

@@ -1,7 +1,7 @@
 use core::fmt;
 
 use super::Action;
-use crate::packet::{Fragment, Malformed, Tracked};
+use crate::packet::{Fragment, Malformed, Refused, Tracked};
 
 /// A chain of a rule set: 0 is the base chain, user chains follow in the order they were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +50,8 @@ impl fmt::Display for RuleId {
 pub struct Decision<'m, A = Action> {
     /// What to do with the packet.
     pub action: &'m A,
-    /// The rule that decided, or `None` if the rule set's default did.
+    /// The rule that decided, or `None` if the rule set's default did, or a stateful matcher let
+    /// the packet of a known connection pass without asking the rules.
     pub rule: Option<RuleId>,
     /// The packet's place in its connection; `None` from a stateless matcher.
     pub tracked: Option<Tracked>,
@@ -58,6 +59,9 @@ pub struct Decision<'m, A = Action> {
     pub fragment: Fragment,
     /// What was wrong with its headers, if anything.
     pub malformed: Option<Malformed>,
+    /// Why the connection that the packet opens was not admitted. `action` then drops the packet
+    /// although `rule` accepted it.
+    pub refused: Option<Refused>,
 }
 
 impl<A> Clone for Decision<'_, A> {
@@ -75,6 +79,7 @@ impl<A: PartialEq> PartialEq for Decision<'_, A> {
             && self.tracked == other.tracked
             && self.fragment == other.fragment
             && self.malformed == other.malformed
+            && self.refused == other.refused
     }
 }
 

@@ -87,5 +87,6 @@ fn decision<'m, A>(
     packet: &Packet,
     tracked: Option<Tracked>,
 ) -> Decision<'m, A> {
-    Decision { action, rule, tracked, fragment: packet.fragment, malformed: packet.malformed }
+    let (fragment, malformed) = (packet.fragment, packet.malformed);
+    Decision { action, rule, tracked, fragment, malformed, refused: None }
 }

@@ -1,0 +1,95 @@
+use super::Time;
+use super::key::{End, Flow, Key};
+use super::tcp::TcpTrack;
+use crate::packet::{ConnState, Direction};
+
+/// A connection in the table: two cache lines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) key: Key,
+    pub(super) created: Time,
+    /// From this moment on the connection is not found any more.
+    pub(super) deadline: Time,
+    pub(super) tcp: Option<TcpTrack>,
+    /// The tick at which the wheel brings it up.
+    pub(super) armed: u32,
+    pub(super) opener: End,
+    /// Whether a packet came in the reply direction.
+    pub(super) replied: bool,
+    /// Whether it is established to the point where no new connection may displace it.
+    pub(super) assured: bool,
+    /// The list of displaceable connections that it is in.
+    pub(super) rank: Option<Rank>,
+}
+
+/// How little a connection is established: lower ones are displaced first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Unreplied,
+    Replied,
+    Closing,
+}
+
+impl Rank {
+    pub(super) const ALL: [Self; 3] = [Self::Unreplied, Self::Replied, Self::Closing];
+}
+
+impl Entry {
+    pub(super) fn new(flow: &Flow, tcp: Option<TcpTrack>, now: Time, seconds: u32) -> Self {
+        Self {
+            key: flow.key,
+            created: now,
+            deadline: now.after_secs(seconds),
+            tcp,
+            armed: 0,
+            opener: flow.sender,
+            replied: false,
+            assured: false,
+            rank: None,
+        }
+    }
+
+    pub(super) fn is_expired(&self, now: Time) -> bool {
+        self.deadline <= now
+    }
+
+    /// Brings the deadline of a connection in doubt nearer, unless it is near anyway.
+    pub(super) fn shorten(&mut self, now: Time, seconds: u32) {
+        if now.after_secs(120) <= self.deadline {
+            self.deadline = self.deadline.min(now.after_secs(seconds));
+        }
+    }
+
+    pub(super) fn direction_of(&self, flow: &Flow) -> Direction {
+        flow.sender.direction_from(self.opener)
+    }
+
+    /// The state of a packet in `direction`, before the packet has moved anything.
+    pub(super) const fn conn_state(&self, direction: Direction) -> ConnState {
+        match direction {
+            Direction::Original if !self.replied => ConnState::New,
+            _ => ConnState::Established,
+        }
+    }
+
+    /// Which connections it is displaced with; `None` for one that is never displaced.
+    pub(super) fn proper_rank(&self) -> Option<Rank> {
+        if !self.replied {
+            return Some(Rank::Unreplied);
+        }
+        if !self.assured {
+            return Some(Rank::Replied);
+        }
+        self.tcp.filter(|tcp| tcp.state().is_closing()).map(|_| Rank::Closing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_takes_two_cache_lines() {
+        assert!(size_of::<Entry>() <= 128, "{}", size_of::<Entry>());
+    }
+}

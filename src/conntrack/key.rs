@@ -1,0 +1,255 @@
+use core::hash::Hasher;
+use core::net::IpAddr;
+
+use siphasher::sip::SipHasher13;
+
+use super::icmp::Role;
+use crate::packet::{
+    Addrs, Direction, Family, FlowKey, Fragment, IcmpMessage, Packet, Ports, Protocol, Quote,
+};
+
+/// What the table makes of a packet before it looks anything up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Part of a flow.
+    Flow(Flow),
+    /// An error about a packet of a flow, sent to `told`.
+    Error { about: Flow, told: IpAddr },
+    /// Never tracked.
+    Untracked,
+    /// Fits no flow.
+    Invalid,
+}
+
+impl Subject {
+    pub(super) fn of(packet: &Packet) -> Self {
+        if packet.malformed.is_some() {
+            return Self::Invalid;
+        }
+        match packet.icmp_message() {
+            Some(message) if is_icmp(&packet.addrs, packet.protocol) => {
+                Self::of_icmp(packet, message)
+            }
+            _ => Flow::of(packet).map_or(Self::Invalid, Self::Flow),
+        }
+    }
+
+    fn of_icmp(packet: &Packet, message: &IcmpMessage) -> Self {
+        match (Role::of(packet.addrs.family(), message.icmp_type), &message.quote) {
+            (Role::Link, _) => Self::Untracked,
+            (Role::Error, Some(quote)) => match Flow::of_quote(quote) {
+                Some(about) => Self::Error { about, told: packet.addrs.dst() },
+                None => Self::Invalid,
+            },
+            (Role::Query | Role::Answer(_), _) => {
+                let flow = message.identifier.and_then(|identifier| {
+                    Flow::of_query(&packet.addrs, message.icmp_type, message.code, identifier)
+                });
+                flow.map_or(Self::Invalid, Self::Flow)
+            }
+            _ => Self::Invalid,
+        }
+    }
+}
+
+/// A flow as one of its packets shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Flow {
+    pub(super) key: Key,
+    pub(super) sender: End,
+    /// Whether it could be the flow's first packet, as far as the addresses, ports and ICMP type
+    /// tell.
+    pub(super) may_open: bool,
+}
+
+impl Flow {
+    /// The flow of a packet that is not ICMP. A packet that should have ports and has none belongs
+    /// to no flow.
+    fn of(packet: &Packet) -> Option<Self> {
+        if is_icmp(&packet.addrs, packet.protocol) {
+            return None;
+        }
+        if !packet.protocol.has_ports() {
+            return Some(Self::between_ends(&packet.addrs, packet.protocol, NO_PORTS));
+        }
+        let ports = packet.ports.filter(|_| packet.fragment != Fragment::Later)?;
+        Some(Self::between_ends(&packet.addrs, packet.protocol, ports))
+    }
+
+    fn of_quote(quote: &Quote) -> Option<Self> {
+        if quote.later_fragment {
+            return None;
+        }
+        if is_icmp(&quote.addrs, quote.protocol) {
+            let (icmp_type, code, identifier) = quote.icmp?;
+            return Self::of_query(&quote.addrs, icmp_type, code, identifier);
+        }
+        let ports = if quote.protocol.has_ports() { quote.ports? } else { NO_PORTS };
+        Some(Self::between_ends(&quote.addrs, quote.protocol, ports))
+    }
+
+    /// The flow with this key, as a packet in the key's direction shows it.
+    pub(super) fn of_key(key: &FlowKey) -> Option<Self> {
+        Self::of(&Packet::from(*key))
+    }
+
+    /// The lower end comes first, so that both directions have one key.
+    fn between_ends(addrs: &Addrs, protocol: Protocol, ports: Ports) -> Self {
+        let src = (address_bits(addrs.src()), ports.src);
+        let dst = (address_bits(addrs.dst()), ports.dst);
+        let (low, high, sender) =
+            if src <= dst { (src, dst, End::Low) } else { (dst, src, End::High) };
+        let family = addrs.family() as u8;
+        let key = Key {
+            low: low.0,
+            high: high.0,
+            low_id: low.1,
+            high_id: high.1,
+            protocol: protocol.0,
+            family,
+        };
+        Self { key, sender, may_open: true }
+    }
+
+    /// The asking end comes first, whatever its address: the same identifier used by both ends is
+    /// two flows.
+    fn of_query(addrs: &Addrs, icmp_type: u8, code: u8, identifier: u16) -> Option<Self> {
+        let family = addrs.family();
+        let (query, sender) = match Role::of(family, icmp_type) {
+            Role::Query => (icmp_type, End::Low),
+            Role::Answer(query) => (query, End::High),
+            _ => return None,
+        };
+        let ends = if sender == End::Low { *addrs } else { addrs.reversed() };
+        let key = Key {
+            low: address_bits(ends.src()),
+            high: address_bits(ends.dst()),
+            low_id: identifier,
+            high_id: u16::from_be_bytes([query, code]),
+            protocol: icmp_protocol(family).0,
+            family: family as u8,
+        };
+        Some(Self { key, sender, may_open: sender == End::Low })
+    }
+}
+
+const NO_PORTS: Ports = Ports { src: 0, dst: 0 };
+
+fn is_icmp(addrs: &Addrs, protocol: Protocol) -> bool {
+    protocol == icmp_protocol(addrs.family())
+}
+
+const fn icmp_protocol(family: Family) -> Protocol {
+    match family {
+        Family::V4 => Protocol::ICMP,
+        Family::V6 => Protocol::ICMPV6,
+    }
+}
+
+/// Which of a flow's two ends, in the order in which its key holds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Low,
+    High,
+}
+
+impl End {
+    /// The direction of a packet sent by `self` in a connection opened by `opener`.
+    pub(super) fn direction_from(self, opener: Self) -> Direction {
+        if self == opener { Direction::Original } else { Direction::Reply }
+    }
+}
+
+/// The name of a flow, the same for both directions: 40 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    low: [u64; 2],
+    high: [u64; 2],
+    /// The low end's port, or an ICMP identifier.
+    low_id: u16,
+    /// The high end's port, or the type and code of an ICMP query.
+    high_id: u16,
+    protocol: u8,
+    family: u8,
+}
+
+impl Key {
+    pub(super) fn hash(&self, hasher: &SipHasher13) -> u64 {
+        let mut hasher = *hasher;
+        let [low_0, low_1] = self.low.map(u64::to_ne_bytes);
+        let [high_0, high_1] = self.high.map(u64::to_ne_bytes);
+        if !self.is_v4() {
+            hasher.write(&low_0);
+            hasher.write(&high_0);
+        }
+        hasher.write(&low_1);
+        hasher.write(&high_1);
+        let ids = u64::from(self.low_id) << 32 | u64::from(self.high_id) << 16;
+        hasher.write(&(ids | u64::from(self.protocol) << 8).to_ne_bytes());
+        hasher.finish()
+    }
+
+    pub(super) const fn protocol(&self) -> Protocol {
+        Protocol(self.protocol)
+    }
+
+    pub(super) const fn is_icmp(&self) -> bool {
+        if self.is_v4() {
+            self.protocol == Protocol::ICMP.0
+        } else {
+            self.protocol == Protocol::ICMPV6.0
+        }
+    }
+
+    const fn is_v4(&self) -> bool {
+        self.family == Family::V4 as u8
+    }
+
+    /// The address of one end.
+    pub(super) fn address(&self, end: End) -> IpAddr {
+        let [high, low] = match end {
+            End::Low => self.low,
+            End::High => self.high,
+        };
+        if self.is_v4() {
+            return IpAddr::V4((low as u32).into());
+        }
+        IpAddr::V6((u128::from(high) << 64 | u128::from(low)).into())
+    }
+
+    /// The 5-tuple of packets that `sender` sends. ICMP has 0 for the ports.
+    pub(super) fn flow_key(&self, sender: End) -> FlowKey {
+        let pair = |end: End| match end {
+            End::Low => (self.address(End::Low), self.low_id),
+            End::High => (self.address(End::High), self.high_id),
+        };
+        let (src, dst) = match sender {
+            End::Low => (pair(End::Low), pair(End::High)),
+            End::High => (pair(End::High), pair(End::Low)),
+        };
+        let (src_port, dst_port) = if self.is_icmp() { (0, 0) } else { (src.1, dst.1) };
+        let protocol = self.protocol();
+        let addrs = match (src.0, dst.0) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => Addrs::V4 { src, dst },
+            (src, dst) => Addrs::V6 { src: v6(src), dst: v6(dst) },
+        };
+        FlowKey { addrs, src_port, dst_port, protocol }
+    }
+}
+
+fn v6(address: IpAddr) -> core::net::Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+}
+
+fn address_bits(address: IpAddr) -> [u64; 2] {
+    match address {
+        IpAddr::V4(address) => [0, u64::from(address.to_bits())],
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            [(bits >> 64) as u64, bits as u64]
+        }
+    }
+}

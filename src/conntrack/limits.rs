@@ -1,0 +1,174 @@
+use super::TcpState;
+
+/// How many connections a [`ConnTable`](super::ConnTable) keeps, for how long, and how strictly
+/// it looks at TCP.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::conntrack::{Limits, Timeouts};
+///
+/// let mut timeouts = Timeouts::default();
+/// timeouts.udp_stream = 180;
+/// let limits = Limits::new(100_000).timeouts(timeouts);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The most connections at a time; memory for all of them, some 170 bytes each, is reserved
+    /// when the table is made.
+    pub capacity: u32,
+    /// How long connections are kept without packets.
+    pub timeouts: Timeouts,
+    /// How strictly TCP is looked at.
+    pub tcp: TcpTracking,
+}
+
+impl Limits {
+    /// At most `capacity` connections, everything else as Linux has it.
+    pub fn new(capacity: u32) -> Self {
+        Self { capacity, timeouts: Timeouts::default(), tcp: TcpTracking::default() }
+    }
+
+    /// Replaces the timeouts.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Replaces how strictly TCP is looked at.
+    #[must_use]
+    pub fn tcp(mut self, tcp: TcpTracking) -> Self {
+        self.tcp = tcp;
+        self
+    }
+}
+
+/// 65,536 connections.
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new(1 << 16)
+    }
+}
+
+/// How strictly TCP is looked at.
+///
+/// # Source
+///
+/// Linux `Documentation/networking/nf_conntrack-sysctl.rst`, the fields' names behind
+/// `nf_conntrack_tcp_`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TcpTracking {
+    /// Whether a plain acknowledgement may open a connection whose start was not seen (default
+    /// true).
+    pub loose: bool,
+    /// Whether a segment outside the window is let through instead of being invalid (default
+    /// false).
+    pub be_liberal: bool,
+    /// Whether a reset below the window is let through instead of being invalid (default false).
+    pub ignore_invalid_rst: bool,
+    /// How many times the same segment may be sent again before
+    /// [`Timeouts::tcp_max_retrans`] applies (default 3).
+    pub max_retrans: u8,
+}
+
+impl Default for TcpTracking {
+    fn default() -> Self {
+        Self { loose: true, be_liberal: false, ignore_invalid_rst: false, max_retrans: 3 }
+    }
+}
+
+/// How many seconds a connection is kept without packets, by what it is.
+///
+/// The defaults are Linux's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// TCP, a SYN seen (120).
+    pub tcp_syn_sent: u32,
+    /// TCP, SYNs seen from both ends (120).
+    pub tcp_syn_sent2: u32,
+    /// TCP, SYN and SYN+ACK seen (60).
+    pub tcp_syn_recv: u32,
+    /// TCP, open (432,000: five days).
+    pub tcp_established: u32,
+    /// TCP, a FIN seen (120).
+    pub tcp_fin_wait: u32,
+    /// TCP, a FIN seen and acknowledged (60).
+    pub tcp_close_wait: u32,
+    /// TCP, FINs seen from both ends (30).
+    pub tcp_last_ack: u32,
+    /// TCP, the last FIN acknowledged (120).
+    pub tcp_time_wait: u32,
+    /// TCP, reset (10).
+    pub tcp_close: u32,
+    /// TCP, the same segment sent again and again, or a window of zero (300).
+    pub tcp_max_retrans: u32,
+    /// TCP, data not acknowledged yet, or no answer to a connection picked up midway (300).
+    pub tcp_unacknowledged: u32,
+    /// UDP, no answer yet or younger than two seconds (30).
+    pub udp: u32,
+    /// UDP, packets both ways for more than two seconds (120).
+    pub udp_stream: u32,
+    /// ICMP queries (30).
+    pub icmp: u32,
+    /// ICMPv6 queries (30).
+    pub icmpv6: u32,
+    /// GRE, no answer yet (30).
+    pub gre: u32,
+    /// GRE, packets both ways (180).
+    pub gre_stream: u32,
+    /// Every other protocol (600).
+    pub generic: u32,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            tcp_syn_sent: 120,
+            tcp_syn_sent2: 120,
+            tcp_syn_recv: 60,
+            tcp_established: 432_000,
+            tcp_fin_wait: 120,
+            tcp_close_wait: 60,
+            tcp_last_ack: 30,
+            tcp_time_wait: 120,
+            tcp_close: 10,
+            tcp_max_retrans: 300,
+            tcp_unacknowledged: 300,
+            udp: 30,
+            udp_stream: 120,
+            icmp: 30,
+            icmpv6: 30,
+            gre: 30,
+            gre_stream: 180,
+            generic: 600,
+        }
+    }
+}
+
+impl Timeouts {
+    /// The seconds for a TCP connection in `state`.
+    pub(super) const fn tcp(&self, state: TcpState) -> u32 {
+        match state {
+            TcpState::SynSent => self.tcp_syn_sent,
+            TcpState::SynSent2 => self.tcp_syn_sent2,
+            TcpState::SynRecv => self.tcp_syn_recv,
+            TcpState::Established => self.tcp_established,
+            TcpState::FinWait => self.tcp_fin_wait,
+            TcpState::CloseWait => self.tcp_close_wait,
+            TcpState::LastAck => self.tcp_last_ack,
+            TcpState::TimeWait => self.tcp_time_wait,
+            TcpState::Close => self.tcp_close,
+        }
+    }
+
+    /// The longest of all.
+    pub(super) fn longest(&self) -> u32 {
+        let tcp = TcpState::ALL.map(|state| self.tcp(state)).into_iter().max().unwrap_or(0);
+        let others = [self.udp, self.udp_stream, self.icmp, self.icmpv6, self.gre, self.gre_stream];
+        others.into_iter().fold(tcp.max(self.generic), u32::max)
+    }
+}

@@ -1,0 +1,100 @@
+use alloc::boxed::Box;
+
+use super::Time;
+use crate::packet::{ConnState, Direction, Packet, Refused, Tracked};
+
+/// A connection tracker: what a [`StatefulMatcher`](crate::StatefulMatcher) asks about packets.
+///
+/// [`ConnTable`](super::ConnTable) is the built-in one. Supply another to keep connections
+/// elsewhere: in a table that several processes share, in hardware, in a test double.
+///
+/// # Duties of an implementation
+///
+/// - **Two phases.** [`look_up`](Self::look_up) never enters a connection. Only
+///   [`confirm`](Self::confirm) does, and only a confirmed connection is known to later packets.
+///   A known connection's state and timeout move in `look_up`, whatever the rules then say.
+/// - **Atomicity.** Each call is one step: if a table is shared, other users see all of its
+///   effect or none. Nothing may be locked between the two calls. Between them another user may
+///   have entered the same connection; `confirm` then leaves that one as it is and succeeds.
+/// - **Time.** The only time source is `now`. It may stand still and it may go backwards;
+///   neither may panic, lose memory or make a connection live for ever. An expired connection is
+///   never found, collected or not.
+/// - **Capacity.** Memory is bounded. When there is no room, `confirm` refuses; it never removes
+///   a connection that is established in order to enter another.
+/// - **No panic** for any packet and any order of calls, and no time that grows with the number of
+///   connections.
+///
+/// # Sharing
+///
+/// Both methods take `&mut self`; a tracker with locks inside implements the trait for a shared
+/// reference to itself, as `std::io::Read` is implemented for `&File`.
+pub trait Conntrack {
+    /// The packet's place in its connection.
+    ///
+    /// Moves the state and the timeout of a connection that is known. A packet of no known
+    /// connection that may open one is [`ConnState::New`] and [`tentative`](Lookup::tentative).
+    fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup;
+
+    /// Enters the connection that `packet`, which [`look_up`](Self::look_up) called tentative,
+    /// opens. To be called once the rules have accepted the packet, with the same packet.
+    ///
+    /// For a packet of a known connection, and for one that cannot open any, nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// When the connection cannot be admitted. The packet must then be dropped.
+    fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused>;
+}
+
+/// What [`Conntrack::look_up`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lookup {
+    /// State and direction, as rules see them.
+    pub tracked: Tracked,
+    /// Whether the packet opens a connection that is not known yet: [`Conntrack::confirm`] it if
+    /// the rules accept it.
+    pub tentative: bool,
+}
+
+impl Lookup {
+    /// A packet of a known connection, travelling in `direction`.
+    pub const fn known(state: ConnState, direction: Direction) -> Self {
+        Self { tracked: Tracked::new(state, Some(direction)), tentative: false }
+    }
+
+    /// A packet that may open a connection.
+    pub const fn tentative() -> Self {
+        Self { tracked: Tracked::new(ConnState::New, Some(Direction::Original)), tentative: true }
+    }
+
+    /// A packet that fits no connection and may open none.
+    pub const fn invalid() -> Self {
+        Self { tracked: Tracked::new(ConnState::Invalid, None), tentative: false }
+    }
+
+    /// A packet that is deliberately not tracked.
+    pub const fn untracked() -> Self {
+        Self { tracked: Tracked::new(ConnState::Untracked, None), tentative: false }
+    }
+}
+
+impl<C: Conntrack + ?Sized> Conntrack for &mut C {
+    fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
+        (**self).look_up(packet, now)
+    }
+
+    fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
+        (**self).confirm(packet, now)
+    }
+}
+
+impl<C: Conntrack + ?Sized> Conntrack for Box<C> {
+    fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
+        (**self).look_up(packet, now)
+    }
+
+    fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
+        (**self).confirm(packet, now)
+    }
+}

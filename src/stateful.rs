@@ -1,0 +1,172 @@
+use crate::Config;
+use crate::conntrack::{ConnTable, Conntrack, Time};
+use crate::packet::{ConnState, Packet, Tracked};
+use crate::rule::{Action, BuildError, Decision, RuleSet};
+use crate::tree::Compiled;
+
+/// Judges each packet together with the connection it belongs to.
+///
+/// In the usual [`Order`], answers are those of [`RuleSet::first_match`] with what the connection
+/// tracker says of the packet, and a connection is entered when the rules accept its first packet.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::conntrack::{Limits, Time};
+/// use portcullis::packet::TcpFlags;
+/// use portcullis::{
+///     Action, Config, ConnState, ConnTable, Packet, Rule, RuleSet, StatefulMatcher,
+/// };
+///
+/// let mut rules = RuleSet::new(Action::Drop);
+/// rules.push(Rule::accept().state([ConnState::Established, ConnState::Related]));
+/// rules.push(Rule::accept().tcp().to_ports(443).state(ConnState::New));
+/// let table = ConnTable::new(&Limits::new(10_000), [7; 16]);
+/// let mut firewall = StatefulMatcher::compile(&rules, table, &Config::new())?;
+///
+/// let (client, server) = ("10.0.0.1:40000".parse()?, "192.0.2.1:443".parse()?);
+/// let syn = Packet::tcp(client, server, TcpFlags::SYN)?;
+/// let reply = Packet::tcp(server, client, TcpFlags::SYN | TcpFlags::ACK)?;
+/// let now = Time::from_secs(1);
+/// assert_eq!(*firewall.classify(&reply, now).action, Action::Drop);
+/// assert_eq!(*firewall.classify(&syn, now).action, Action::Accept);
+/// assert_eq!(*firewall.classify(&reply, now).action, Action::Accept);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct StatefulMatcher<A = Action, C = ConnTable> {
+    compiled: Compiled<A>,
+    conntrack: C,
+    order: Order,
+    pass: A,
+    drop: A,
+}
+
+/// Which is asked first, the rules or the connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Order {
+    /// Rules judge every packet and see its connection state as a field, as in Linux: a rule must
+    /// accept the packets of established connections.
+    #[default]
+    RulesFirst,
+    /// A packet that is [`Established`](ConnState::Established) or
+    /// [`Related`](ConnState::Related) passes and the rules are not asked, as in pf and in
+    /// security groups. Its decision has [`Verdict::pass`] for the action and no rule.
+    KnownFirst,
+}
+
+/// What a stateful matcher has to know of actions: implement it for an action type of your own.
+pub trait Verdict: Sized {
+    /// Whether a packet with this action goes on, so that the connection it opens is one.
+    fn accepts(&self) -> bool;
+
+    /// The action for packets that pass without the rules being asked ([`Order::KnownFirst`]).
+    fn pass() -> Self;
+
+    /// The action for packets that the rules accept but whose connection is refused.
+    fn drop() -> Self;
+}
+
+impl Verdict for Action {
+    fn accepts(&self) -> bool {
+        *self == Self::Accept
+    }
+
+    fn pass() -> Self {
+        Self::Accept
+    }
+
+    fn drop() -> Self {
+        Self::Drop
+    }
+}
+
+impl<A: Clone + PartialEq + Verdict, C> StatefulMatcher<A, C> {
+    /// Compiles a rule set, to be used with the connections that `conntrack` keeps.
+    ///
+    /// # Errors
+    ///
+    /// When a rule jumps to nowhere or in a circle, or a limit is passed. The error names the rule.
+    pub fn compile(rules: &RuleSet<A>, conntrack: C, config: &Config) -> Result<Self, BuildError> {
+        let compiled = Compiled::new(rules, config)?;
+        let (pass, drop) = (A::pass(), A::drop());
+        Ok(Self { compiled, conntrack, order: Order::default(), pass, drop })
+    }
+
+    /// Compiles another rule set and goes on with it. Connections stay as they are, also those
+    /// that the new rules would not have accepted.
+    ///
+    /// # Errors
+    ///
+    /// As [`compile`](Self::compile); the old rules then stay in force.
+    pub fn replace_rules(&mut self, rules: &RuleSet<A>, config: &Config) -> Result<(), BuildError> {
+        self.compiled = Compiled::new(rules, config)?;
+        Ok(())
+    }
+}
+
+impl<A, C> StatefulMatcher<A, C> {
+    /// Sets which is asked first (default [`Order::RulesFirst`]).
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// The connection tracker.
+    pub const fn conntrack(&self) -> &C {
+        &self.conntrack
+    }
+
+    /// The connection tracker, to be changed.
+    pub const fn conntrack_mut(&mut self) -> &mut C {
+        &mut self.conntrack
+    }
+
+    /// Gives the connection tracker back.
+    pub fn into_conntrack(self) -> C {
+        self.conntrack
+    }
+
+    /// The action for packets that no rule decides.
+    pub fn default_action(&self) -> &A {
+        self.compiled.default_action()
+    }
+}
+
+impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
+    /// The decision on one packet that came at `now`.
+    ///
+    /// Never panics. Allocates only if the connection tracker does; [`ConnTable`] does not.
+    pub fn classify(&mut self, packet: &Packet, now: Time) -> Decision<'_, A> {
+        let lookup = self.conntrack.look_up(packet, now);
+        if self.passes_unasked(lookup.tracked) {
+            return self.passed(packet, lookup.tracked);
+        }
+        let decision = self.compiled.decide(packet, Some(lookup.tracked));
+        if !lookup.tentative || !decision.action.accepts() {
+            return decision;
+        }
+        match self.conntrack.confirm(packet, now) {
+            Ok(()) => decision,
+            Err(refused) => Decision { action: &self.drop, refused: Some(refused), ..decision },
+        }
+    }
+
+    fn passes_unasked(&self, tracked: Tracked) -> bool {
+        let known = matches!(tracked.state, ConnState::Established | ConnState::Related);
+        known && self.order == Order::KnownFirst
+    }
+
+    fn passed(&self, packet: &Packet, tracked: Tracked) -> Decision<'_, A> {
+        Decision {
+            action: &self.pass,
+            rule: None,
+            tracked: Some(tracked),
+            fragment: packet.fragment,
+            malformed: packet.malformed,
+            refused: None,
+        }
+    }
+}
