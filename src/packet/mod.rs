@@ -3,6 +3,7 @@
 //! (feature `parse`). Nothing here allocates.
 
 mod addr;
+mod checksum;
 mod icmp;
 #[cfg(feature = "parse")]
 mod parse;
@@ -12,6 +13,7 @@ mod summary;
 mod tcp;
 
 pub use addr::{Addrs, Family, FamilyMismatch, FlowKey, Ports};
+pub use checksum::Checksum;
 pub use icmp::{IcmpMessage, Quote};
 #[cfg(feature = "parse")]
 pub use parse::{Layer, ParseError};

@@ -1,7 +1,9 @@
 use core::fmt;
 use core::net::SocketAddr;
 
-use super::{Addrs, FamilyMismatch, FlowKey, IcmpMessage, Ports, Protocol, TcpFlags, TcpSegment};
+use super::{
+    Addrs, Checksum, FamilyMismatch, FlowKey, IcmpMessage, Ports, Protocol, TcpFlags, TcpSegment,
+};
 
 /// What a matcher looks at: one packet's headers, summed up, and what the caller knows of it.
 ///
@@ -24,6 +26,8 @@ pub struct Packet {
     pub fragment: Fragment,
     /// What is wrong with the packet's headers, if anything.
     pub malformed: Option<Malformed>,
+    /// Whether the transport checksum is right, if somebody has looked.
+    pub checksum: Checksum,
     /// Differentiated services code point, 0 to 63.
     pub dscp: u8,
     /// Time to live (IPv4) or hop limit (IPv6). Packets built by hand have 64.
@@ -52,6 +56,7 @@ impl Packet {
             transport: Transport::None,
             fragment: Fragment::Whole,
             malformed: None,
+            checksum: Checksum::Unchecked,
             dscp: 0,
             ttl: 64,
             length: 0,

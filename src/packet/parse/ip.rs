@@ -1,13 +1,14 @@
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, ip_number};
 
 use super::extension::{self, Chain};
-use super::transport::{self, Payload};
+use super::transport::Payload;
 use super::{Layer, ParseError};
 use crate::packet::{Addrs, Fragment, Malformed, Packet, Protocol};
 
 const IPV6_LEN: usize = 40;
 
-pub(super) fn any_version(bytes: &[u8]) -> Result<Packet, ParseError> {
+/// A packet of the version that it says, all but its transport header, and what it carries.
+pub(super) fn any_version(bytes: &[u8]) -> Result<(Packet, Payload<'_>), ParseError> {
     match bytes.first().map(|first| first >> 4) {
         Some(4) => v4(bytes, 0),
         Some(6) => v6(bytes, 0),
@@ -17,7 +18,7 @@ pub(super) fn any_version(bytes: &[u8]) -> Result<Packet, ParseError> {
 }
 
 /// An IPv4 packet whose header starts `offset` bytes into the input.
-pub(super) fn v4(bytes: &[u8], offset: usize) -> Result<Packet, ParseError> {
+pub(super) fn v4(bytes: &[u8], offset: usize) -> Result<(Packet, Payload<'_>), ParseError> {
     let header =
         Ipv4HeaderSlice::from_slice(bytes).map_err(|error| ParseError::ipv4(&error, offset))?;
     let header_len = header.slice().len();
@@ -38,19 +39,18 @@ pub(super) fn v4(bytes: &[u8], offset: usize) -> Result<Packet, ParseError> {
     if fragment_offset == 1 && packet.protocol == Protocol::TCP {
         packet.malformed = Some(Malformed::TinyFragment);
     }
-    transport::read(&mut packet, Payload::new(bytes, header_len, payload_len));
-    Ok(packet)
+    Ok((packet, Payload::new(bytes, header_len, payload_len)))
 }
 
 /// An IPv6 packet whose header starts `offset` bytes into the input.
-pub(super) fn v6(bytes: &[u8], offset: usize) -> Result<Packet, ParseError> {
+pub(super) fn v6(bytes: &[u8], offset: usize) -> Result<(Packet, Payload<'_>), ParseError> {
     let header =
         Ipv6HeaderSlice::from_slice(bytes).map_err(|error| ParseError::ipv6(&error, offset))?;
     let payload_len = v6_payload_len(&header, bytes.len());
     let payload = Payload::new(bytes, IPV6_LEN, payload_len);
     let chain = extension::walk(header.next_header(), payload.bytes);
     let addrs = Addrs::V6 { src: header.source_addr(), dst: header.destination_addr() };
-    let mut packet = Packet {
+    let packet = Packet {
         dscp: header.dscp().value(),
         ttl: header.hop_limit(),
         length: u32::try_from(IPV6_LEN.saturating_add(payload_len)).unwrap_or(u32::MAX),
@@ -58,10 +58,7 @@ pub(super) fn v6(bytes: &[u8], offset: usize) -> Result<Packet, ParseError> {
         malformed: chain_fault(&chain),
         ..Packet::new(addrs, chain.protocol)
     };
-    if !chain.cut {
-        transport::read(&mut packet, payload.behind(&chain));
-    }
-    Ok(packet)
+    Ok((packet, payload.behind(&chain)))
 }
 
 /// The payload length in bytes; a jumbogram's is taken to be that of the bytes given.

@@ -1,12 +1,14 @@
 use etherparse::{EtherType, Ethernet2HeaderSlice, SingleVlanHeaderSlice, ether_type};
 
+use super::transport::Payload;
 use super::{Layer, ParseError, ip};
 use crate::packet::Packet;
 
 const ETHERNET_LEN: usize = 14;
 const TAG_LEN: usize = 4;
 
-pub(super) fn ethernet(frame: &[u8]) -> Result<Packet, ParseError> {
+/// The packet in a frame, all but its transport header, and what it carries.
+pub(super) fn ethernet(frame: &[u8]) -> Result<(Packet, Payload<'_>), ParseError> {
     let Ok(header) = Ethernet2HeaderSlice::from_slice(frame) else {
         return Err(short(frame, Layer::Ethernet, 0, ETHERNET_LEN));
     };
@@ -21,12 +23,12 @@ pub(super) fn ethernet(frame: &[u8]) -> Result<Packet, ParseError> {
         carried = tag.ether_type();
         offset += TAG_LEN;
     }
-    let packet = match carried {
+    let (packet, payload) = match carried {
         ether_type::IPV4 => ip::v4(behind(frame, offset), offset)?,
         ether_type::IPV6 => ip::v6(behind(frame, offset), offset)?,
         EtherType(ether_type) => return Err(ParseError::NotIp { ether_type, offset }),
     };
-    Ok(Packet { vlan, ..packet })
+    Ok((Packet { vlan, ..packet }, payload))
 }
 
 const fn is_tag(carried: EtherType) -> bool {

@@ -3,6 +3,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod checksum;
 mod error;
 mod extension;
 mod icmp;
@@ -48,7 +49,7 @@ impl Packet {
     /// assert!(matches!(error, ParseError::NotIp { ether_type: 0x0806, .. }));
     /// ```
     pub fn from_ethernet(frame: &[u8]) -> Result<Self, ParseError> {
-        link::ethernet(frame)
+        link::ethernet(frame).map(with_transport)
     }
 
     /// The summary of an IPv4 or IPv6 packet, from the first byte of its IP header.
@@ -74,8 +75,10 @@ impl Packet {
     ///   UDP-Lite with such a coverage other than 0.
     /// * TCP options: reading ends at the end-of-list option, or at one whose length is below 2 or
     ///   beyond the list; options of a wrong length are skipped.
-    /// * Checksums are not looked at, options and extension headers not judged.
+    /// * Checksums are not looked at (see [`Checksum::of_ip`]), IP options and the contents of
+    ///   extension headers not judged.
     ///
+    /// [`Checksum::of_ip`]: super::Checksum::of_ip
     /// [`Malformed::ExtensionHeaders`]: super::Malformed::ExtensionHeaders
     /// [`Malformed::ShortTransport`]: super::Malformed::ShortTransport
     /// [`Malformed::ShortPorts`]: super::Malformed::ShortPorts
@@ -112,6 +115,11 @@ impl Packet {
     /// # Ok::<(), portcullis::packet::ParseError>(())
     /// ```
     pub fn from_ip(bytes: &[u8]) -> Result<Self, ParseError> {
-        ip::any_version(bytes)
+        ip::any_version(bytes).map(with_transport)
     }
+}
+
+fn with_transport((mut packet, payload): (Packet, transport::Payload<'_>)) -> Packet {
+    transport::read(&mut packet, payload);
+    packet
 }

@@ -25,7 +25,7 @@ impl<'a> Payload<'a> {
 
 /// Reads the transport header into a packet that has everything below it.
 pub(super) fn read(packet: &mut Packet, payload: Payload<'_>) {
-    if packet.fragment == Fragment::Later {
+    if packet.fragment == Fragment::Later || packet.malformed == Some(Malformed::ExtensionHeaders) {
         return;
     }
     match (packet.protocol, packet.addrs.family()) {
