@@ -1,5 +1,4 @@
 //! Packets from bytes.
-#![cfg(feature = "parse")]
 
 mod bytes;
 mod captures;
