@@ -23,7 +23,7 @@ impl<A: Clone + PartialEq> StatelessMatcher<'static, A> {
     /// When a rule jumps to nowhere or in a circle or asks for a connection state, or a limit is
     /// passed. The error names the rule.
     pub fn compile(rules: &RuleSet<A>, config: &Config) -> Result<Self, BuildError> {
-        Ok(Self { compiled: Compiled::new(rules, config)?, image: PhantomData })
+        Ok(Self { compiled: Compiled::stateless(rules, config)?, image: PhantomData })
     }
 }
 
@@ -38,7 +38,7 @@ impl<A> StatelessMatcher<'_, A> {
     /// The decision on a packet of which only the flow key is known; its ports are taken as
     /// present, whatever the protocol.
     pub fn classify_key(&self, key: &FlowKey) -> Decision<'_, A> {
-        self.compiled.decide(&Packet::from(*key), None)
+        self.compiled.decide_key(key)
     }
 
     /// The decisions on several packets: `decisions[i]` on `packets[i]`, as far as both slices go.
@@ -46,6 +46,11 @@ impl<A> StatelessMatcher<'_, A> {
         for (packet, decision) in packets.iter().zip(decisions) {
             *decision = self.classify(packet);
         }
+    }
+
+    /// Bytes that the compiled form takes.
+    pub fn memory_bytes(&self) -> usize {
+        self.compiled.memory_bytes()
     }
 
     /// The action for packets that no rule decides.

@@ -46,6 +46,11 @@ impl BuildError {
         Self { kind, rule: Some((id, chain.into())) }
     }
 
+    /// An error that no single rule is the reason of.
+    pub(crate) fn limit_of(limit: Limit) -> Self {
+        Self { kind: Kind::Limit(limit), rule: None }
+    }
+
     /// The rule that is the reason, if it is a single one.
     pub fn rule(&self) -> Option<RuleId> {
         self.rule.as_ref().map(|(id, _)| *id)

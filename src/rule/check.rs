@@ -8,7 +8,7 @@ use super::{BuildError, Chain, ChainId, Limit, RuleId, RuleSet, Target};
 pub(crate) const MAX_DEPTH: usize = 32;
 
 /// The most rules of one chain.
-pub(crate) const MAX_RULES: usize = 1 << 24;
+pub(crate) const MAX_RULES: usize = (1 << 24) - 1;
 
 impl<A> RuleSet<A> {
     /// Whether every jump leads to a chain of this rule set and none in a circle, and every limit

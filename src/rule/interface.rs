@@ -67,6 +67,11 @@ impl Interfaces {
         self.names.get(usize::from(id.0))
     }
 
+    /// Whether a rule's `pattern` stands for the interfaces with this number.
+    pub(crate) fn matches_number(&self, pattern: &InterfaceName, number: usize) -> bool {
+        self.names.get(number).is_some_and(|name| pattern.matches(name.as_str()))
+    }
+
     /// Whether a rule's `pattern` stands for the interface that `id` numbers.
     pub(crate) fn matches(&self, pattern: &InterfaceName, id: InterfaceId) -> bool {
         self.name(id).is_some_and(|name| pattern.matches(name.as_str()))

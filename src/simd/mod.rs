@@ -1,5 +1,20 @@
 //! Comparing one value with many at once: scalar, AVX2 and AVX-512, one backend chosen when a
 //! matcher is built. The only module with `unsafe` code.
+//!
+//! A backend is a type with the methods of [`Lanes`]. A lookup is written once, generic over it,
+//! as a [`Kernel`], and [`Chosen::run`] compiles it once for each backend, with that backend's
+//! instructions switched on for the whole of it.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod scalar;
+#[cfg(test)]
+mod tests;
+
+use scalar::Scalar;
 
 /// A set of vector instructions that lookups can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,4 +26,73 @@ pub enum Backend {
     Avx2,
     /// x86-64 with AVX-512 (F, BW, DQ and VL).
     Avx512,
+}
+
+impl Backend {
+    /// The best one that this processor has. `--cfg portcullis_scalar` makes it the scalar one.
+    pub fn detect() -> Self {
+        [Self::Avx512, Self::Avx2]
+            .into_iter()
+            .find(|backend| backend.is_available())
+            .unwrap_or(Self::Scalar)
+    }
+
+    /// Whether this processor has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            #[cfg(all(target_arch = "x86_64", not(portcullis_scalar)))]
+            Self::Avx2 => avx2::is_available(),
+            #[cfg(all(target_arch = "x86_64", not(portcullis_scalar)))]
+            Self::Avx512 => avx512::is_available(),
+            #[cfg(not(all(target_arch = "x86_64", not(portcullis_scalar))))]
+            _ => false,
+        }
+    }
+}
+
+/// A backend that this processor is known to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chosen(Backend);
+
+impl Chosen {
+    /// `wanted` if there is one and the processor has it, else the best.
+    pub(crate) fn new(wanted: Option<Backend>) -> Self {
+        Self(wanted.filter(|backend| backend.is_available()).unwrap_or_else(Backend::detect))
+    }
+
+    /// Runs the kernel with this backend's instructions.
+    #[inline]
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            // SAFETY: a `Chosen` holds a backend only after `is_available` has found that the
+            // processor has its instructions.
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx512 => unsafe { avx512::run(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Backend::Avx2 => unsafe { avx2::run(kernel) },
+            _ => kernel.run(Scalar),
+        }
+    }
+}
+
+/// Code to be compiled for each backend. `run` must be `#[inline(always)]`, and so must all that
+/// it calls on its way to the lanes.
+pub(crate) trait Kernel {
+    type Output;
+
+    fn run<L: Lanes>(self, lanes: L) -> Self::Output;
+}
+
+/// What a backend can do. Numbers in byte arrays are little-endian.
+pub(crate) trait Lanes: Copy {
+    /// How many of 32 `u16` thresholds are below `value`.
+    fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize;
+
+    /// For each of 16 `u16` pairs whether `first <= value <= last`: bit `i` for pair `i`.
+    fn in_ranges(self, first: &[u8; 32], last: &[u8; 32], value: u16) -> u16;
+
+    /// For each of 16 `u32` whether it is at least `value`: bit `i` for number `i`.
+    fn at_least(self, numbers: &[u8; 64], value: u32) -> u16;
 }

@@ -1,0 +1,99 @@
+use core::arch::x86_64::*;
+
+use super::{Kernel, Lanes};
+
+cpufeatures::new!(features, "avx2", "bmi1", "bmi2", "popcnt");
+
+pub(super) fn is_available() -> bool {
+    features::get()
+}
+
+/// # Safety
+///
+/// The processor must have the features named here; [`is_available`] asks for them.
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+/// Made only by [`run`], so that having one shows that the processor has the instructions.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+#[cfg(test)]
+impl Avx2 {
+    pub(super) fn detect() -> Option<Self> {
+        is_available().then_some(Self(()))
+    }
+}
+
+impl Lanes for Avx2 {
+    #[inline(always)]
+    fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize {
+        // SAFETY: an `Avx2` is made only where the processor has the instructions.
+        unsafe { count_below(thresholds, value) }
+    }
+
+    #[inline(always)]
+    fn in_ranges(self, first: &[u8; 32], last: &[u8; 32], value: u16) -> u16 {
+        // SAFETY: as above.
+        unsafe { in_ranges(first, last, value) }
+    }
+
+    #[inline(always)]
+    fn at_least(self, numbers: &[u8; 64], value: u32) -> u16 {
+        // SAFETY: as above.
+        unsafe { at_least(numbers, value) }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load(bytes: &[u8; 32]) -> __m256i {
+    // SAFETY: 32 readable bytes; the load needs no alignment.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// One bit for each of 16 lanes that are all ones or all zeros.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn lane_bits(lanes: __m256i) -> u16 {
+    let bytes =
+        _mm_packs_epi16(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256::<1>(lanes));
+    _mm_movemask_epi8(bytes) as u16
+}
+
+#[target_feature(enable = "avx2,popcnt")]
+#[inline]
+fn count_below(thresholds: &[u8; 64], value: u16) -> usize {
+    let value = _mm256_set1_epi16(value.cast_signed());
+    let mut not_below = 0;
+    for half in thresholds.as_chunks::<32>().0 {
+        let half = load(half);
+        let lanes = _mm256_cmpeq_epi16(_mm256_max_epu16(half, value), half);
+        not_below += _mm256_movemask_epi8(lanes).count_ones() / 2;
+    }
+    32 - not_below as usize
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn in_ranges(first: &[u8; 32], last: &[u8; 32], value: u16) -> u16 {
+    let value = _mm256_set1_epi16(value.cast_signed());
+    let not_above = _mm256_cmpeq_epi16(_mm256_max_epu16(load(first), value), value);
+    let not_below = _mm256_cmpeq_epi16(_mm256_min_epu16(load(last), value), value);
+    lane_bits(_mm256_and_si256(not_above, not_below))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn at_least(numbers: &[u8; 64], value: u32) -> u16 {
+    let value = _mm256_set1_epi32(value.cast_signed());
+    let mut mask = 0;
+    for (i, half) in numbers.as_chunks::<32>().0.iter().enumerate() {
+        let half = load(half);
+        let lanes = _mm256_cmpeq_epi32(_mm256_max_epu32(half, value), half);
+        mask |= (_mm256_movemask_ps(_mm256_castsi256_ps(lanes)) as u16) << (8 * i);
+    }
+    mask
+}

@@ -1,0 +1,75 @@
+extern crate std;
+
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::scalar::Scalar;
+use super::*;
+
+/// The kernels once more, in the plainest words.
+struct Naive;
+
+impl Naive {
+    fn u16s(bytes: &[u8]) -> Vec<u16> {
+        bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
+    }
+
+    fn count_below(thresholds: &[u8; 64], value: u16) -> usize {
+        Self::u16s(thresholds).iter().filter(|threshold| **threshold < value).count()
+    }
+
+    fn in_ranges(first: &[u8; 32], last: &[u8; 32], value: u16) -> u16 {
+        let pairs = Self::u16s(first).into_iter().zip(Self::u16s(last));
+        let bits = pairs.map(|(first, last)| (first..=last).contains(&value));
+        bits.enumerate().map(|(i, bit)| u16::from(bit) << i).sum()
+    }
+
+    fn at_least(numbers: &[u8; 64], value: u32) -> u16 {
+        let numbers = numbers.chunks(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        numbers.enumerate().map(|(i, number)| u16::from(number >= value) << i).sum()
+    }
+}
+
+fn agrees<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64], value: u32) {
+    let (first, last) = (a.first_chunk().unwrap(), b.first_chunk().unwrap());
+    // Values that stand in the arrays are the interesting ones.
+    let short = [value as u16, Naive::u16s(a)[3], Naive::u16s(b)[5], 0, u16::MAX];
+    for value in short {
+        assert_eq!(lanes.count_below(a, value), Naive::count_below(a, value));
+        assert_eq!(lanes.in_ranges(first, last, value), Naive::in_ranges(first, last, value));
+    }
+    for value in [value, u32::from_le_bytes(*a.first_chunk().unwrap()), 0, u32::MAX] {
+        assert_eq!(lanes.at_least(a, value), Naive::at_least(a, value));
+    }
+}
+
+fn bytes() -> impl Strategy<Value = [u8; 64]> {
+    let wide = proptest::collection::vec(any::<u8>(), 64);
+    let narrow = proptest::collection::vec(prop_oneof![Just(0u8), Just(1), Just(0xff)], 64);
+    prop_oneof![wide, narrow].prop_map(|bytes| bytes.try_into().unwrap())
+}
+
+proptest! {
+    #[test]
+    fn every_backend_agrees_with_plain_code(a in bytes(), b in bytes(), value: u32) {
+        agrees(Scalar, &a, &b, value);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = avx2::Avx2::detect() {
+            agrees(lanes, &a, &b, value);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = avx512::Avx512::detect() {
+            agrees(lanes, &a, &b, value);
+        }
+    }
+}
+
+#[test]
+fn a_backend_that_is_not_there_is_not_chosen() {
+    for backend in [Backend::Scalar, Backend::Avx2, Backend::Avx512] {
+        assert!(Chosen::new(Some(backend)).0.is_available());
+    }
+    assert!(Backend::detect().is_available());
+    assert_eq!(Chosen::new(Some(Backend::Scalar)).0, Backend::Scalar);
+}

@@ -1,0 +1,102 @@
+//! Choosing how a node splits its boxes.
+
+use alloc::vec::Vec;
+
+use super::boxes::{Boxes, Span};
+
+/// The most children of a node.
+pub(super) const MAX_CHILDREN: usize = 32;
+
+/// How many boxes a choice looks at; of more, an even sample is taken.
+const SAMPLE: usize = 1024;
+
+/// A way to split a region: the word, and the last number of each child but the last.
+#[derive(Clone, Debug)]
+pub(super) struct Cut {
+    pub(super) word: usize,
+    pub(super) thresholds: Vec<u16>,
+    /// Boxes of the child that a box is in, on average, and boxes of all children: both for each
+    /// box of the node.
+    pub(super) expected: f64,
+    pub(super) copies: f64,
+}
+
+/// Finds cuts; keeps its working memory between nodes.
+#[derive(Default)]
+pub(super) struct Cutter {
+    sample: Vec<u32>,
+    starts: Vec<u16>,
+    ends: Vec<u16>,
+    edges: Vec<u16>,
+}
+
+impl Cutter {
+    /// The best cut of these boxes into about `children` parts, or `None` if no word tells them
+    /// apart.
+    ///
+    /// Each word is cut where equally many boxes begin or end. The best cut leaves the fewest boxes
+    /// for a packet to meet, at the price of few copies: it minimises `expected^2 * copies`.
+    pub(super) fn choose(
+        &mut self,
+        boxes: &Boxes,
+        ids: &[u32],
+        region: &[Span],
+        children: usize,
+    ) -> Option<Cut> {
+        let step = ids.len().div_ceil(SAMPLE).max(1);
+        self.sample.clear();
+        self.sample.extend(ids.iter().copied().step_by(step));
+        let mut best: Option<Cut> = None;
+        for (word, span) in region.iter().enumerate() {
+            let Some(cut) = self.cut(boxes, word, *span, children) else { continue };
+            let price = |cut: &Cut| cut.expected * cut.expected * cut.copies;
+            if best.as_ref().is_none_or(|best| price(&cut) < price(best)) {
+                best = Some(cut);
+            }
+        }
+        best
+    }
+
+    fn cut(&mut self, boxes: &Boxes, word: usize, region: Span, children: usize) -> Option<Cut> {
+        self.collect(&boxes.columns[word], region);
+        if self.edges.is_empty() {
+            return None;
+        }
+        let mut thresholds = Vec::with_capacity(children);
+        let parts = children.clamp(2, MAX_CHILDREN);
+        for i in 1..parts {
+            let edge = self.edges[i * self.edges.len() / parts];
+            if thresholds.last().is_none_or(|last| *last < edge) {
+                thresholds.push(edge);
+            }
+        }
+        let (mut sum, mut squares) = (0.0, 0.0);
+        let mut before = 0;
+        for end in thresholds.iter().copied().chain([region.1]) {
+            let begun = self.starts.partition_point(|start| *start <= end);
+            let size = (begun - before) as f64;
+            (sum, squares) = (sum + size, squares + size * size);
+            before = self.ends.partition_point(|last| *last <= end);
+        }
+        let all = self.sample.len() as f64;
+        Some(Cut { word, thresholds, expected: squares / sum / all, copies: sum / all })
+    }
+
+    /// Sorts where the sampled boxes begin and end in `region`, and the edges between.
+    fn collect(&mut self, column: &[Span], region: Span) {
+        self.starts.clear();
+        self.ends.clear();
+        self.edges.clear();
+        for id in &self.sample {
+            let (first, last) = column[*id as usize];
+            let (first, last) = (first.max(region.0), last.min(region.1));
+            self.starts.push(first);
+            self.ends.push(last);
+            self.edges.extend((first > region.0).then(|| first - 1));
+            self.edges.extend((last < region.1).then_some(last));
+        }
+        self.starts.sort_unstable();
+        self.ends.sort_unstable();
+        self.edges.sort_unstable();
+    }
+}
