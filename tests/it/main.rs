@@ -6,5 +6,6 @@ mod firewall_example;
 mod layers;
 mod no_alloc;
 mod packet;
+mod rulesets;
 mod text;
 mod tree;
