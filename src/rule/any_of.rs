@@ -38,7 +38,7 @@ enum Test {
 
 /// The opposite of a criterion: none of its alternatives. What asks nothing becomes what nothing
 /// satisfies.
-pub fn not<T: Item>(criterion: impl Into<AnyOf<T>>) -> AnyOf<T> {
+pub fn not<T>(criterion: impl Into<AnyOf<T>>) -> AnyOf<T> {
     let criterion = criterion.into();
     let test = match criterion.test {
         Test::NoneOf => Test::OneOf,

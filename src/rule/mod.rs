@@ -25,6 +25,8 @@ mod item;
 mod rule;
 #[cfg(feature = "alloc")]
 mod rule_set;
+#[cfg(feature = "alloc")]
+pub mod text;
 
 pub use action::{Action, Reject};
 #[cfg(feature = "alloc")]
@@ -48,3 +50,5 @@ pub use item::{FlagsMatch, IcmpKind, IpRange, Item, Masked, PortRange, Span};
 pub use rule::{Effect, Rule, Target};
 #[cfg(feature = "alloc")]
 pub use rule_set::{Chain, RuleSet};
+#[cfg(feature = "alloc")]
+pub use text::TextError;

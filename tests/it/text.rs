@@ -1,1 +1,39 @@
-//!
+//! The text form of rules.
+
+use portcullis::RuleSet;
+
+/// The shape of the text form: everything that it can say, as it is printed.
+const EVERYTHING: &str = r#"default reject with admin-prohibited
+accept state established, related
+accept tcp from 10.0.0.0/8, 192.0.2.1-192.0.2.9 port 1024-65535 to not 10.1.0.0/16 port 22, 8000-8099
+reject with tcp-reset tcp to any port 113
+reject udp
+accept protocol 48, gre
+accept not tcp, udp
+accept icmp type 8, 3/4, 3/0-5
+accept icmpv6 type not 128, 129
+drop tcp flags none/fin,syn or syn,ack/syn,ack
+drop fragment later
+drop malformed
+accept not malformed
+accept in eth0, wg*, "none" out not "eth 1" ipv4
+count vlan 10-20 dscp 46 length 0-1500 mark 0x1/0xff predicate 3
+log any
+audit from none to not none
+mark 0x1/0xff tcp
+jump ssh tcp to any port 22
+goto "two words" any
+return any
+accept any comment "for \"people\"\n"
+
+chain ssh
+accept from 192.0.2.0/24
+
+chain "two words"
+"#;
+
+#[test]
+fn what_is_printed_is_what_was_read() {
+    let rules: RuleSet = EVERYTHING.parse().unwrap();
+    assert_eq!(rules.to_string(), EVERYTHING);
+}

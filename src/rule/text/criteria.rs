@@ -1,0 +1,293 @@
+//! The criteria of one rule, in any order, and its comment.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::error::Failure;
+use super::item;
+use super::lexer::{Line, Token, Word};
+use super::suggest::nearest;
+use crate::packet::{Family, Protocol};
+use crate::rule::{AnyOf, Criteria, IcmpKind, PortRange};
+
+/// Reads criteria to the end of the line.
+pub(super) fn parse(line: &mut Line<'_>) -> Result<(Criteria, Option<Box<str>>), Failure> {
+    let mut parser = Parser::default();
+    loop {
+        match line.next()? {
+            Token::End(end) => return parser.finish(&end),
+            Token::Word(word) => parser.criterion(word, line)?,
+            other => return Err(unknown(&other.word())),
+        }
+    }
+}
+
+/// The words that begin a criterion, besides the names of protocols.
+const KEYWORDS: [&str; 21] = [
+    "any",
+    "in",
+    "out",
+    "vlan",
+    "ipv4",
+    "ipv6",
+    "protocol",
+    "icmp",
+    "icmpv6",
+    "flags",
+    "from",
+    "to",
+    "fragment",
+    "malformed",
+    "not",
+    "state",
+    "dscp",
+    "length",
+    "mark",
+    "predicate",
+    "comment",
+];
+
+#[derive(Default)]
+struct Parser {
+    criteria: Criteria,
+    comment: Option<Box<str>>,
+    /// Which fields have been asked about, one bit each.
+    seen: u32,
+    /// Whether the rule says that it has no criteria.
+    any: bool,
+}
+
+/// What may be said once in a rule.
+#[derive(Clone, Copy)]
+enum Field {
+    Any,
+    In,
+    Out,
+    Vlan,
+    Family,
+    Protocol,
+    Icmp,
+    Icmpv6,
+    Flags,
+    From,
+    To,
+    Fragment,
+    Malformed,
+    State,
+    Dscp,
+    Length,
+    Mark,
+    Predicate,
+    Comment,
+}
+
+impl Parser {
+    fn criterion(&mut self, word: Word<'_>, line: &mut Line<'_>) -> Result<(), Failure> {
+        let field = field(&word, line).ok_or_else(|| unknown(&word))?;
+        self.once(field, &word)?;
+        let asked = &mut self.criteria;
+        match field {
+            Field::Any => self.any = true,
+            Field::In => asked.in_interface = list(line, ",", item::interface)?,
+            Field::Out => asked.out_interface = list(line, ",", item::interface)?,
+            Field::Vlan => asked.vlan = list(line, ",", item::vlan)?,
+            Field::Family if word.text == "ipv4" => asked.family = Some(Family::V4),
+            Field::Family => asked.family = Some(Family::V6),
+            Field::Protocol => asked.protocol = protocols(word, line)?,
+            Field::Icmp => asked.icmp = icmp(line)?,
+            Field::Icmpv6 => asked.icmpv6 = icmp(line)?,
+            Field::Flags => asked.tcp_flags = list(line, "or", item::tcp_flags)?,
+            Field::From => {
+                asked.src = list(line, ",", item::addresses)?;
+                asked.src_port = ports(line)?;
+            }
+            Field::To => {
+                asked.dst = list(line, ",", item::addresses)?;
+                asked.dst_port = ports(line)?;
+            }
+            Field::Fragment => asked.fragment = list(line, ",", item::fragment)?,
+            Field::Malformed => {
+                asked.malformed = Some(!(word.text == "not" && line.take("malformed")))
+            }
+            Field::State => asked.state = list(line, ",", item::state)?,
+            Field::Dscp => asked.dscp = list(line, ",", item::dscp)?,
+            Field::Length => asked.length = list(line, ",", item::length)?,
+            Field::Mark => asked.mark = list(line, ",", item::mark)?,
+            Field::Predicate => asked.predicate = list(line, ",", item::predicate)?,
+            Field::Comment => self.comment = Some(comment(line)?),
+        }
+        Ok(())
+    }
+
+    fn once(&mut self, field: Field, word: &Word<'_>) -> Result<(), Failure> {
+        let bit = 1 << field as u32;
+        if self.seen & bit != 0 {
+            let again = format!("another `{}`", name(field));
+            return Err(word.expected("each criterion at most once").found(&again));
+        }
+        let others = self.seen & !(1 << Field::Comment as u32);
+        let asks = !matches!(field, Field::Comment);
+        if asks && (self.any || matches!(field, Field::Any) && others != 0) {
+            return Err(word.expected("`any` alone or criteria, not both"));
+        }
+        self.seen |= bit;
+        Ok(())
+    }
+
+    fn finish(self, end: &Word<'_>) -> Result<(Criteria, Option<Box<str>>), Failure> {
+        match self.seen & !(1 << Field::Comment as u32) {
+            0 => Err(end.expected("criteria, or `any` for a rule that matches every packet")),
+            _ => Ok((self.criteria, self.comment)),
+        }
+    }
+}
+
+/// The field that `word` begins a criterion on, given what follows.
+fn field(word: &Word<'_>, line: &Line<'_>) -> Option<Field> {
+    let before = |next: &str| line.clone().take(next);
+    Some(match word.text {
+        "any" => Field::Any,
+        "in" => Field::In,
+        "out" => Field::Out,
+        "vlan" => Field::Vlan,
+        "ipv4" | "ipv6" => Field::Family,
+        "icmp" if before("type") => Field::Icmp,
+        "icmpv6" if before("type") => Field::Icmpv6,
+        "flags" => Field::Flags,
+        "from" => Field::From,
+        "to" => Field::To,
+        "fragment" => Field::Fragment,
+        "not" if before("malformed") => Field::Malformed,
+        "malformed" => Field::Malformed,
+        "state" => Field::State,
+        "dscp" => Field::Dscp,
+        "length" => Field::Length,
+        "mark" => Field::Mark,
+        "predicate" => Field::Predicate,
+        "comment" => Field::Comment,
+        "protocol" | "not" => Field::Protocol,
+        name if Protocol::from_name(name).is_some() => Field::Protocol,
+        _ => return None,
+    })
+}
+
+/// What an error calls a criterion.
+fn name(field: Field) -> &'static str {
+    match field {
+        Field::Any => "any",
+        Field::In => "in",
+        Field::Out => "out",
+        Field::Vlan => "vlan",
+        Field::Family => "ipv4` or `ipv6",
+        Field::Protocol => "protocol",
+        Field::Icmp => "icmp type",
+        Field::Icmpv6 => "icmpv6 type",
+        Field::Flags => "flags",
+        Field::From => "from",
+        Field::To => "to",
+        Field::Fragment => "fragment",
+        Field::Malformed => "malformed",
+        Field::State => "state",
+        Field::Dscp => "dscp",
+        Field::Length => "length",
+        Field::Mark => "mark",
+        Field::Predicate => "predicate",
+        Field::Comment => "comment",
+    }
+}
+
+/// Alternatives, `not` before them for their opposite; `none` for an empty list, `any` for no
+/// criterion.
+fn list<T>(
+    line: &mut Line<'_>,
+    separator: &str,
+    item: fn(&mut Line<'_>) -> Result<T, Failure>,
+) -> Result<AnyOf<T>, Failure> {
+    if line.take("any") {
+        return Ok(AnyOf::any());
+    }
+    let negated = line.take("not");
+    alternatives(line, negated, separator, item)
+}
+
+fn alternatives<T>(
+    line: &mut Line<'_>,
+    negated: bool,
+    separator: &str,
+    item: fn(&mut Line<'_>) -> Result<T, Failure>,
+) -> Result<AnyOf<T>, Failure> {
+    if line.take("none") {
+        return Ok(any_of(Vec::new(), negated));
+    }
+    let first = item(line)?;
+    more(line, Vec::from([first]), negated, separator, item)
+}
+
+/// The alternatives that go with those already read.
+fn more<T>(
+    line: &mut Line<'_>,
+    mut items: Vec<T>,
+    negated: bool,
+    separator: &str,
+    item: fn(&mut Line<'_>) -> Result<T, Failure>,
+) -> Result<AnyOf<T>, Failure> {
+    while if separator == "," { line.take_comma() } else { line.take(separator) } {
+        items.push(item(line)?);
+    }
+    Ok(any_of(items, negated))
+}
+
+fn any_of<T>(items: Vec<T>, negated: bool) -> AnyOf<T> {
+    if negated { AnyOf::none_of(items) } else { AnyOf::one_of(items) }
+}
+
+/// Protocols after `protocol`, or after `not` or the first one's name, which need no such word.
+fn protocols(word: Word<'_>, line: &mut Line<'_>) -> Result<AnyOf<Protocol>, Failure> {
+    if let Some(first) = Protocol::from_name(word.text) {
+        return more(line, Vec::from([first]), false, ",", item::protocol);
+    }
+    if word.text == "protocol" {
+        return list(line, ",", item::protocol);
+    }
+    let next = line.peek()?.word();
+    match Protocol::from_name(next.text) {
+        Some(_) => alternatives(line, true, ",", item::protocol),
+        None => Err(next.expected(
+            "a protocol or `malformed` after `not`, which otherwise follows what it negates as in `from not 10.0.0.0/8`",
+        )),
+    }
+}
+
+fn icmp(line: &mut Line<'_>) -> Result<AnyOf<IcmpKind>, Failure> {
+    line.word("`type`")?;
+    list(line, ",", item::icmp)
+}
+
+/// The ports that may follow addresses.
+fn ports(line: &mut Line<'_>) -> Result<AnyOf<PortRange>, Failure> {
+    match line.take("port") {
+        true => list(line, ",", item::ports),
+        false => Ok(AnyOf::any()),
+    }
+}
+
+fn comment(line: &mut Line<'_>) -> Result<Box<str>, Failure> {
+    match line.next()? {
+        Token::Quoted(word) => Ok(word.unquoted()?.into()),
+        other => Err(other.word().expected("a comment in quotation marks")),
+    }
+}
+
+/// The failure that nothing a rule can say begins with `word`.
+fn unknown(word: &Word<'_>) -> Failure {
+    match word.text {
+        "port" => word.expected("`from` or `to` before `port`, as in `to any port 22`"),
+        "type" => word.expected("`icmp` or `icmpv6` before `type`, as in `icmp type not 8`"),
+        _ => {
+            let known = KEYWORDS.into_iter().chain(item::protocol_names());
+            word.expected("a criterion such as `tcp`, `from`, `to` or `state`")
+                .suggest(nearest(word.text, known))
+        }
+    }
+}

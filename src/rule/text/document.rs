@@ -1,0 +1,232 @@
+//! Whole texts: lines put together to a rule set, and single rules.
+
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::str::FromStr;
+
+use super::error::{Failure, TextError};
+use super::lexer::{Line, Word};
+use super::line::{Name, Statement, statement};
+use super::suggest::nearest;
+use crate::rule::{Action, ChainId, Reject, Rule, RuleSet, Target};
+
+/// Reads the [text form](super); a text that states no default drops.
+impl FromStr for RuleSet<Action> {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        Self::parse_with(text, Action::Drop, &ACTIONS)
+    }
+}
+
+impl<A: Clone> RuleSet<A> {
+    /// Reads the [text form](crate::rule::text) with the names of the caller's own actions, each
+    /// one word or several with a space between. `default` is for a text that states none.
+    ///
+    /// The other words that begin a line (`jump`, `count`, `chain` and so on) keep their meaning.
+    ///
+    /// # Errors
+    ///
+    /// The first line that says nothing a rule set can say; then the first jump to a chain that
+    /// the text does not declare.
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the length of the text, times the number of actions.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::RuleSet;
+    ///
+    /// let actions = [("allow", 1), ("deny", 0), ("send to scanner", 2)];
+    /// let rules = RuleSet::parse_with("send to scanner tcp to any port 25", 0, &actions)?;
+    /// assert_eq!(*rules.default_action(), 0);
+    /// # Ok::<(), portcullis::rule::TextError>(())
+    /// ```
+    pub fn parse_with(text: &str, default: A, actions: &[(&str, A)]) -> Result<Self, TextError> {
+        let mut draft = Draft::new();
+        for line in lines(text) {
+            draft.add(line, actions).map_err(|failure| line.error(failure))?;
+        }
+        draft.resolve_jumps()?;
+        Ok(draft.build(default))
+    }
+}
+
+/// Reads one rule, with nothing but blank lines and remarks around it. It cannot jump: a rule on
+/// its own knows no chains.
+impl FromStr for Rule<Action> {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let mut last = SourceLine { number: 1, text: "" };
+        let mut rule = None;
+        for line in lines(text) {
+            let again = rule.is_some();
+            let fail = |failure| line.error(failure);
+            rule = Some(single_rule(line.text, again).map_err(fail)?);
+            last = line;
+        }
+        rule.ok_or_else(|| last.error(Failure::new(0..0, "a rule").found("none")))
+    }
+}
+
+fn single_rule(text: &str, again: bool) -> Result<Rule<Action>, Failure> {
+    let mut line = Line::new(text);
+    let first = line.peek()?.word();
+    if again {
+        return Err(first.expected("nothing after the rule"));
+    }
+    match statement(&mut line, &ACTIONS)? {
+        Statement::Rule { rule, chain: None } => Ok(rule),
+        Statement::Rule { chain: Some(name), .. } => {
+            Err(name.word.expected("a rule without jump or goto, as there are no chains"))
+        }
+        _ => Err(first.expected("a rule")),
+    }
+}
+
+/// The names of [`Action`]s.
+static ACTIONS: [(&str, Action); 11] = [
+    ("accept", Action::Accept),
+    ("drop", Action::Drop),
+    ("reject", Action::Reject(Reject::PortUnreachable)),
+    ("reject with port-unreachable", Action::Reject(Reject::PortUnreachable)),
+    ("reject with net-unreachable", Action::Reject(Reject::NetUnreachable)),
+    ("reject with host-unreachable", Action::Reject(Reject::HostUnreachable)),
+    ("reject with protocol-unreachable", Action::Reject(Reject::ProtocolUnreachable)),
+    ("reject with net-prohibited", Action::Reject(Reject::NetProhibited)),
+    ("reject with host-prohibited", Action::Reject(Reject::HostProhibited)),
+    ("reject with admin-prohibited", Action::Reject(Reject::AdminProhibited)),
+    ("reject with tcp-reset", Action::Reject(Reject::TcpReset)),
+];
+
+/// A line of a text and its number, counted from 1.
+#[derive(Clone, Copy)]
+struct SourceLine<'t> {
+    number: usize,
+    text: &'t str,
+}
+
+impl SourceLine<'_> {
+    fn error(&self, failure: Failure) -> TextError {
+        TextError::new(failure, self.number, self.text)
+    }
+}
+
+/// The lines that say something. A byte order mark before the first is no part of it.
+fn lines(text: &str) -> impl Iterator<Item = SourceLine<'_>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let numbered = text.lines().enumerate();
+    let lines = numbered.map(|(index, text)| SourceLine { number: index + 1, text });
+    lines.filter(|line| !Line::new(line.text).is_blank())
+}
+
+/// A rule set whose jumps do not know their chains yet.
+struct Draft<'t, A> {
+    default: Option<A>,
+    /// The base chain first.
+    chains: Vec<DraftChain<A>>,
+    ids: BTreeMap<String, ChainId>,
+    jumps: Vec<DraftJump<'t>>,
+}
+
+struct DraftChain<A> {
+    name: String,
+    rules: Vec<Rule<A>>,
+}
+
+/// A rule of the draft and the chain that it names.
+struct DraftJump<'t> {
+    chain: usize,
+    rule: usize,
+    to: Name<'t>,
+    line: SourceLine<'t>,
+}
+
+impl<'t, A: Clone> Draft<'t, A> {
+    fn new() -> Self {
+        let base = DraftChain { name: "base".into(), rules: Vec::new() };
+        let ids = BTreeMap::from([(base.name.clone(), ChainId::BASE)]);
+        Self { default: None, chains: Vec::from([base]), ids, jumps: Vec::new() }
+    }
+
+    fn add(&mut self, line: SourceLine<'t>, actions: &[(&str, A)]) -> Result<(), Failure> {
+        match statement(&mut Line::new(line.text), actions)? {
+            Statement::Default { keyword, action } => self.set_default(&keyword, action),
+            Statement::Chain(name) => self.add_chain(name),
+            Statement::Rule { rule, chain } => {
+                self.add_rule(rule, chain, line);
+                Ok(())
+            }
+        }
+    }
+
+    fn set_default(&mut self, keyword: &Word<'_>, action: A) -> Result<(), Failure> {
+        if self.chains.len() > 1 {
+            return Err(keyword.expected("the default of the base chain before the first `chain`"));
+        }
+        match self.default.replace(action) {
+            None => Ok(()),
+            Some(_) => Err(keyword.expected("one default").found("a second one")),
+        }
+    }
+
+    fn add_chain(&mut self, Name { name, word }: Name<'_>) -> Result<(), Failure> {
+        let id = ChainId(u32::try_from(self.chains.len()).unwrap_or(u32::MAX));
+        match self.ids.entry(name.clone()) {
+            Entry::Vacant(entry) => entry.insert(id),
+            Entry::Occupied(entry) if *entry.get() == ChainId::BASE => {
+                return Err(word.expected("another name than that of the base chain"));
+            }
+            Entry::Occupied(_) => {
+                return Err(word.expected("a name that no chain before it has"));
+            }
+        };
+        self.chains.push(DraftChain { name, rules: Vec::new() });
+        Ok(())
+    }
+
+    /// Adds a rule to the chain begun last.
+    fn add_rule(&mut self, rule: Rule<A>, to: Option<Name<'t>>, line: SourceLine<'t>) {
+        let chain = self.chains.len() - 1;
+        let Some(draft) = self.chains.last_mut() else { return };
+        if let Some(to) = to {
+            self.jumps.push(DraftJump { chain, rule: draft.rules.len(), to, line });
+        }
+        draft.rules.push(rule);
+    }
+
+    fn resolve_jumps(&mut self) -> Result<(), TextError> {
+        for jump in &self.jumps {
+            let Some(&id) = self.ids.get(&jump.to.name) else {
+                return Err(jump.line.error(self.no_such_chain(&jump.to)));
+            };
+            let rules = self.chains.get_mut(jump.chain).map(|chain| &mut chain.rules);
+            let rule = rules.and_then(|rules| rules.get_mut(jump.rule));
+            if let Some(Target::Jump(to) | Target::Goto(to)) = rule.map(|rule| &mut rule.target) {
+                *to = id;
+            }
+        }
+        Ok(())
+    }
+
+    fn no_such_chain(&self, to: &Name<'_>) -> Failure {
+        let known = self.ids.keys().map(|name| &**name);
+        to.word.expected("a chain that the text declares").suggest(nearest(&to.name, known))
+    }
+
+    fn build(self, default: A) -> RuleSet<A> {
+        let mut rules = RuleSet::new(self.default.unwrap_or(default));
+        for (index, draft) in self.chains.into_iter().enumerate() {
+            let id = if index == 0 { ChainId::BASE } else { rules.add_chain(&draft.name) };
+            for rule in draft.rules {
+                rules.push_to(id, rule);
+            }
+        }
+        rules
+    }
+}
