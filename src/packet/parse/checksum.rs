@@ -1,8 +1,9 @@
 use etherparse::checksum::Sum16BitWords;
 
-use super::transport::Payload;
-use super::{ParseError, ip, link};
-use crate::packet::{Addrs, Checksum, Family, Fragment, Malformed, Packet, Protocol};
+use super::ParseError;
+use super::ip::Datagram;
+use super::link::Frame;
+use crate::packet::{Addrs, Checksum, Family, Fragment, Malformed, Protocol};
 
 impl Checksum {
     /// Checks the transport checksum of an IPv4 or IPv6 packet: TCP, UDP, UDP-Lite, ICMP, ICMPv6 and
@@ -10,7 +11,7 @@ impl Checksum {
     ///
     /// # Errors
     ///
-    /// Those of [`Packet::from_ip`].
+    /// Those of [`Packet::from_ip`](crate::Packet::from_ip).
     ///
     /// # Complexity
     ///
@@ -20,28 +21,27 @@ impl Checksum {
     ///
     /// RFC 1071; RFC 9293 section 3.1, 768, 8200 section 8.1, 3828 section 3.1, 9260 appendix A.
     pub fn of_ip(bytes: &[u8]) -> Result<Self, ParseError> {
-        ip::any_version(bytes).map(|(packet, payload)| verdict(&packet, payload))
+        Datagram::read(bytes).map(|datagram| verdict(&datagram))
     }
 
     /// [`Checksum::of_ip`] of what an Ethernet II frame carries.
     ///
     /// # Errors
     ///
-    /// Those of [`Packet::from_ethernet`].
+    /// Those of [`Packet::from_ethernet`](crate::Packet::from_ethernet).
     pub fn of_ethernet(frame: &[u8]) -> Result<Self, ParseError> {
-        link::ethernet(frame).map(|(packet, payload)| verdict(&packet, payload))
+        Frame::read(frame).map(|frame| verdict(&frame.datagram))
     }
 }
 
-/// The verdict on a packet whose transport header has not been read.
-fn verdict(packet: &Packet, payload: Payload<'_>) -> Checksum {
+fn verdict(packet: &Datagram<'_>) -> Checksum {
     if packet.fragment != Fragment::Whole
         || packet.malformed == Some(Malformed::ExtensionHeaders)
-        || payload.bytes.len() != payload.len
+        || packet.payload.len() != packet.payload_len
     {
         return Checksum::Unchecked;
     }
-    let bytes = payload.bytes;
+    let bytes = packet.payload;
     match (packet.protocol, packet.addrs.family()) {
         (Protocol::TCP, _) if bytes.len() >= 20 => of_sum(with_pseudo_header(packet, bytes)),
         (Protocol::UDP, _) => udp(packet, bytes),
@@ -66,7 +66,7 @@ fn of_sum(sum: Sum16BitWords) -> Checksum {
 }
 
 /// UDP's pseudo header has the datagram's own length, which may be less than the packet's.
-fn udp(packet: &Packet, bytes: &[u8]) -> Checksum {
+fn udp(packet: &Datagram<'_>, bytes: &[u8]) -> Checksum {
     let Some([_, _, _, _, l0, l1, c0, c1]) = bytes.first_chunk() else {
         return Checksum::Unchecked;
     };
@@ -78,7 +78,7 @@ fn udp(packet: &Packet, bytes: &[u8]) -> Checksum {
     }
 }
 
-fn udp_lite(packet: &Packet, bytes: &[u8]) -> Checksum {
+fn udp_lite(packet: &Datagram<'_>, bytes: &[u8]) -> Checksum {
     let Some([_, _, _, _, v0, v1, c0, c1]) = bytes.first_chunk() else {
         return Checksum::Unchecked;
     };
@@ -99,11 +99,11 @@ fn udp_lite(packet: &Packet, bytes: &[u8]) -> Checksum {
     }
 }
 
-fn with_pseudo_header(packet: &Packet, bytes: &[u8]) -> Sum16BitWords {
+fn with_pseudo_header(packet: &Datagram<'_>, bytes: &[u8]) -> Sum16BitWords {
     pseudo_header(packet, packet.protocol, bytes.len()).add_slice(bytes)
 }
 
-fn pseudo_header(packet: &Packet, protocol: Protocol, len: usize) -> Sum16BitWords {
+fn pseudo_header(packet: &Datagram<'_>, protocol: Protocol, len: usize) -> Sum16BitWords {
     let mut sum = Sum16BitWords::new();
     let sum = match packet.addrs {
         Addrs::V4 { src, dst } => sum.add_4bytes(src.octets()).add_4bytes(dst.octets()),

@@ -1,7 +1,7 @@
 use etherparse::{IpNumber, ip_number};
 
 use super::ip::fragment_kind;
-use crate::packet::{Fragment, Protocol};
+use crate::packet::{Fragment, Malformed, Protocol};
 
 /// What comes of a walk along IPv6 extension headers.
 pub(super) struct Chain<'a> {
@@ -11,7 +11,7 @@ pub(super) struct Chain<'a> {
     /// The chain ends before a header that is no extension header.
     pub(super) cut: bool,
     /// The last extension header reaches beyond the bytes there.
-    pub(super) overrun: bool,
+    overrun: bool,
     /// The bytes behind the extension headers.
     pub(super) rest: &'a [u8],
     /// The length of the extension headers, by their own length fields.
@@ -22,6 +22,7 @@ pub(super) struct Chain<'a> {
 ///
 /// As in Linux, what counts for a header's kind are its first two bytes (four of a fragment
 /// header), even if the rest of it is missing.
+#[inline]
 pub(super) fn walk(first: IpNumber, bytes: &[u8]) -> Chain<'_> {
     let mut chain = Chain {
         protocol: Protocol(first.0),
@@ -47,6 +48,16 @@ pub(super) fn walk(first: IpNumber, bytes: &[u8]) -> Chain<'_> {
 }
 
 impl Chain<'_> {
+    /// What is wrong with the extension headers alone. One that reaches beyond the end leaves
+    /// nothing of the transport header, but tells the protocol.
+    pub(super) const fn fault(&self) -> Option<Malformed> {
+        match self {
+            Self { cut: true, .. } => Some(Malformed::ExtensionHeaders),
+            Self { overrun: true, .. } => Some(Malformed::ShortTransport),
+            _ => None,
+        }
+    }
+
     fn pass(&mut self, header: &Header) {
         self.protocol = header.next;
         self.fragment = self.fragment.max(header.fragment);

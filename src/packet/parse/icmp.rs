@@ -1,8 +1,9 @@
 use etherparse::{icmpv4, icmpv6};
 
+use super::ip::Datagram;
 use super::quote;
-use super::transport::{Payload, short};
-use crate::packet::{Family, IcmpMessage, Packet, Quote, Transport};
+use super::transport::Head;
+use crate::packet::{Family, IcmpMessage, Quote, Transport};
 
 const HEADER_LEN: usize = 8;
 /// Where a redirect's options begin (RFC 4861 section 4.5).
@@ -11,22 +12,23 @@ const REDIRECTED_HEADER_OPTION: u8 = 4;
 /// What stands before the quote in that option (section 4.6.3).
 const REDIRECT_OPTION_LEN: usize = 8;
 
-pub(super) fn read(packet: &mut Packet, payload: Payload<'_>) {
-    let Some((header, body)) = payload.bytes.split_first_chunk::<HEADER_LEN>() else {
-        return short(packet, payload);
+pub(super) fn read(datagram: &Datagram<'_>) -> Head {
+    let Some((header, body)) = datagram.payload.split_first_chunk::<HEADER_LEN>() else {
+        return Head::short(datagram);
     };
     let [icmp_type, code, _, _, i0, i1, _, _] = *header;
-    let family = packet.addrs.family();
+    let family = datagram.addrs.family();
     let identifier = has_identifier(family, icmp_type).then_some(u16::from_be_bytes([i0, i1]));
     let quote = match family {
         Family::V4 if is_v4_error(icmp_type) => quote::v4(body),
         Family::V6 if is_v6_error(icmp_type) => quote::v6(body),
         Family::V6 if (icmp_type, code) == (icmpv6::TYPE_REDIRECT_MESSAGE, 0) => {
-            redirected(payload.bytes)
+            redirected(datagram.payload)
         }
         _ => None,
     };
-    packet.transport = Transport::Icmp(IcmpMessage { icmp_type, code, identifier, quote });
+    let message = IcmpMessage { icmp_type, code, identifier, quote };
+    Head { ports: None, transport: Transport::Icmp(message), malformed: None }
 }
 
 /// Whether the fifth and sixth byte are an identifier that a reply repeats.

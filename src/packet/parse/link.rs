@@ -1,34 +1,42 @@
 use etherparse::{EtherType, Ethernet2HeaderSlice, SingleVlanHeaderSlice, ether_type};
 
-use super::transport::Payload;
-use super::{Layer, ParseError, ip};
-use crate::packet::Packet;
+use super::ip::Datagram;
+use super::{Layer, ParseError};
 
 const ETHERNET_LEN: usize = 14;
 const TAG_LEN: usize = 4;
 
-/// The packet in a frame, all but its transport header, and what it carries.
-pub(super) fn ethernet(frame: &[u8]) -> Result<(Packet, Payload<'_>), ParseError> {
-    let Ok(header) = Ethernet2HeaderSlice::from_slice(frame) else {
-        return Err(short(frame, Layer::Ethernet, 0, ETHERNET_LEN));
-    };
-    let mut offset = ETHERNET_LEN;
-    let mut carried = header.ether_type();
-    let mut vlan = None;
-    while is_tag(carried) {
-        let Ok(tag) = SingleVlanHeaderSlice::from_slice(behind(frame, offset)) else {
-            return Err(short(frame, Layer::VlanTag, offset, TAG_LEN));
+/// A frame that carries an IP packet.
+pub(super) struct Frame<'a> {
+    /// The id of the outermost tag.
+    pub(super) vlan: Option<u16>,
+    pub(super) datagram: Datagram<'a>,
+}
+
+impl<'a> Frame<'a> {
+    #[inline]
+    pub(super) fn read(frame: &'a [u8]) -> Result<Self, ParseError> {
+        let Ok(header) = Ethernet2HeaderSlice::from_slice(frame) else {
+            return Err(short(frame, Layer::Ethernet, 0, ETHERNET_LEN));
         };
-        vlan = vlan.or(Some(tag.vlan_identifier().value()));
-        carried = tag.ether_type();
-        offset += TAG_LEN;
+        let mut offset = ETHERNET_LEN;
+        let mut carried = header.ether_type();
+        let mut vlan = None;
+        while is_tag(carried) {
+            let Ok(tag) = SingleVlanHeaderSlice::from_slice(behind(frame, offset)) else {
+                return Err(short(frame, Layer::VlanTag, offset, TAG_LEN));
+            };
+            vlan = vlan.or(Some(tag.vlan_identifier().value()));
+            carried = tag.ether_type();
+            offset += TAG_LEN;
+        }
+        let datagram = match carried {
+            ether_type::IPV4 => Datagram::v4(behind(frame, offset), offset)?,
+            ether_type::IPV6 => Datagram::v6(behind(frame, offset), offset)?,
+            EtherType(ether_type) => return Err(ParseError::NotIp { ether_type, offset }),
+        };
+        Ok(Self { vlan, datagram })
     }
-    let (packet, payload) = match carried {
-        ether_type::IPV4 => ip::v4(behind(frame, offset), offset)?,
-        ether_type::IPV6 => ip::v6(behind(frame, offset), offset)?,
-        EtherType(ether_type) => return Err(ParseError::NotIp { ether_type, offset }),
-    };
-    Ok((Packet { vlan, ..packet }, payload))
 }
 
 const fn is_tag(carried: EtherType) -> bool {

@@ -15,6 +15,8 @@ mod transport;
 
 pub use error::{Layer, ParseError};
 
+use self::ip::Datagram;
+use self::link::Frame;
 use super::Packet;
 
 impl Packet {
@@ -49,7 +51,8 @@ impl Packet {
     /// assert!(matches!(error, ParseError::NotIp { ether_type: 0x0806, .. }));
     /// ```
     pub fn from_ethernet(frame: &[u8]) -> Result<Self, ParseError> {
-        link::ethernet(frame).map(with_transport)
+        let Frame { vlan, datagram } = Frame::read(frame)?;
+        Ok(datagram.packet(vlan))
     }
 
     /// The summary of an IPv4 or IPv6 packet, from the first byte of its IP header.
@@ -115,11 +118,6 @@ impl Packet {
     /// # Ok::<(), portcullis::packet::ParseError>(())
     /// ```
     pub fn from_ip(bytes: &[u8]) -> Result<Self, ParseError> {
-        ip::any_version(bytes).map(with_transport)
+        Ok(Datagram::read(bytes)?.packet(None))
     }
-}
-
-fn with_transport((mut packet, payload): (Packet, transport::Payload<'_>)) -> Packet {
-    transport::read(&mut packet, payload);
-    packet
 }

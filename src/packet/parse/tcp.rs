@@ -1,18 +1,20 @@
 use etherparse::tcp_option;
 
-use super::transport::{Payload, ports, short};
-use crate::packet::{Malformed, Packet, SackBlock, TcpFlags, TcpSegment, Transport};
+use super::ip::Datagram;
+use super::transport::{Head, ports};
+use crate::packet::{Malformed, SackBlock, TcpFlags, TcpSegment, Transport};
 
 const FIXED_LEN: usize = 20;
 
-pub(super) fn read(packet: &mut Packet, payload: Payload<'_>) {
-    let Some((header, rest)) = payload.bytes.split_first_chunk::<FIXED_LEN>() else {
-        return short(packet, payload);
+#[inline]
+pub(super) fn read(datagram: &Datagram<'_>) -> Head {
+    let Some((header, rest)) = datagram.payload.split_first_chunk::<FIXED_LEN>() else {
+        return Head::short(datagram);
     };
     let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, _, _, _, _] =
         *header;
     let header_len = usize::from(offset >> 4) * 4;
-    let payload_len = payload.len.saturating_sub(header_len.max(FIXED_LEN));
+    let payload_len = datagram.payload_len.saturating_sub(header_len.max(FIXED_LEN));
     let mut segment = TcpSegment {
         seq: u32::from_be_bytes([q0, q1, q2, q3]),
         ack: u32::from_be_bytes([a0, a1, a2, a3]),
@@ -20,12 +22,13 @@ pub(super) fn read(packet: &mut Packet, payload: Payload<'_>) {
         payload_len: u32::try_from(payload_len).unwrap_or(u32::MAX),
         ..TcpSegment::new(TcpFlags(flags))
     };
-    match header_len.checked_sub(FIXED_LEN).and_then(|len| rest.get(..len)) {
-        Some(options) => read_options(&mut segment, options),
-        None => packet.malformed = Some(Malformed::BadTransport),
+    let options = header_len.checked_sub(FIXED_LEN).and_then(|len| rest.get(..len));
+    read_options(&mut segment, options.unwrap_or_default());
+    Head {
+        ports: Some(ports([s0, s1, d0, d1])),
+        transport: Transport::Tcp(segment),
+        malformed: options.is_none().then_some(Malformed::BadTransport),
     }
-    packet.ports = Some(ports([s0, s1, d0, d1]));
-    packet.transport = Transport::Tcp(segment);
 }
 
 /// Reads the options that count.
