@@ -145,7 +145,7 @@ impl Sources {
                 && is_word(token, "use")
             {
                 let mut words = Vec::new();
-                each_word(&[rest.clone()], &mut |word| words.push(word));
+                each_word(std::slice::from_ref(rest), &mut |word| words.push(word));
                 names.extend(words.into_iter().map(|name| (name, module.to_string())));
             }
         }
