@@ -7,7 +7,7 @@
 #[path = "../../benches/classbench/mod.rs"]
 mod classbench;
 #[path = "../../benches/generator/mod.rs"]
-mod generator;
+pub(crate) mod generator;
 
 use std::env;
 use std::thread;
