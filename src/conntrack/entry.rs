@@ -60,8 +60,14 @@ impl Entry {
         }
     }
 
+    /// The direction of a packet that shows `flow`. One that could be of either direction is
+    /// taken for an answer, as in Linux.
     pub(super) fn direction_of(&self, flow: &Flow) -> Direction {
-        flow.sender.direction_from(self.opener)
+        if flow.sender == self.opener && !self.key.is_loop() {
+            Direction::Original
+        } else {
+            Direction::Reply
+        }
     }
 
     /// The state of a packet in `direction`, before the packet has moved anything.

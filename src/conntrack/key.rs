@@ -5,7 +5,7 @@ use siphasher::sip::SipHasher13;
 
 use super::icmp::Role;
 use crate::packet::{
-    Addrs, Direction, Family, FlowKey, Fragment, IcmpMessage, Packet, Ports, Protocol, Quote,
+    Addrs, Family, FlowKey, Fragment, IcmpMessage, Packet, Ports, Protocol, Quote,
 };
 
 /// What the table makes of a packet before it looks anything up.
@@ -153,13 +153,6 @@ pub(super) enum End {
     High,
 }
 
-impl End {
-    /// The direction of a packet sent by `self` in a connection opened by `opener`.
-    pub(super) fn direction_from(self, opener: Self) -> Direction {
-        if self == opener { Direction::Original } else { Direction::Reply }
-    }
-}
-
 /// The name of a flow, the same for both directions: 40 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
@@ -199,6 +192,11 @@ impl Key {
         } else {
             self.protocol == Protocol::ICMPV6.0
         }
+    }
+
+    /// Whether both ends are the same, so that packets of both directions look alike.
+    pub(super) fn is_loop(&self) -> bool {
+        self.low == self.high && self.low_id == self.high_id && !self.is_icmp()
     }
 
     const fn is_v4(&self) -> bool {
