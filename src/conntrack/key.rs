@@ -5,7 +5,7 @@ use siphasher::sip::SipHasher13;
 
 use super::icmp::Role;
 use crate::packet::{
-    Addrs, Family, FlowKey, Fragment, IcmpMessage, Packet, Ports, Protocol, Quote,
+    Addrs, Checksum, Family, FlowKey, Fragment, IcmpMessage, Packet, Ports, Protocol, Quote,
 };
 
 /// What the table makes of a packet before it looks anything up.
@@ -23,7 +23,7 @@ pub(super) enum Subject {
 
 impl Subject {
     pub(super) fn of(packet: &Packet) -> Self {
-        if packet.malformed.is_some() {
+        if packet.malformed.is_some() || !is_believed(packet) {
             return Self::Invalid;
         }
         match packet.icmp_message() {
@@ -49,6 +49,16 @@ impl Subject {
             }
             _ => Self::Invalid,
         }
+    }
+}
+
+/// Whether the checksum, if somebody has looked at it, lets Linux believe the packet: of UDP-Lite it
+/// believes what is computed with UDP's protocol number, and only that.
+fn is_believed(packet: &Packet) -> bool {
+    match packet.checksum {
+        Checksum::Wrong => false,
+        Checksum::Right => packet.protocol != Protocol::UDP_LITE,
+        _ => true,
     }
 }
 
