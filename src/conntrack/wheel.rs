@@ -93,3 +93,105 @@ const fn tick(time: Time) -> u64 {
 const fn slot(tick: u64) -> u32 {
     (tick % SLOTS as u64) as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    const TICK: u64 = 1 << TICK_SHIFT;
+    const ROUND: u64 = TICK * SLOTS as u64;
+
+    fn popped(wheel: &mut Wheel, now: u64) -> Vec<u32> {
+        let mut items: Vec<u32> =
+            core::iter::from_fn(|| wheel.pop(Time::from_nanos(now))).collect();
+        items.sort_unstable();
+        items
+    }
+
+    #[test]
+    fn an_item_comes_up_after_its_tick_and_once() {
+        let mut wheel = Wheel::new(4);
+        wheel.arm(0, Time::from_nanos(5 * TICK));
+        wheel.arm(1, Time::from_nanos(6 * TICK - 1));
+        wheel.arm(2, Time::from_nanos(6 * TICK));
+        assert_eq!(popped(&mut wheel, 6 * TICK - 1), []);
+        assert_eq!(popped(&mut wheel, 6 * TICK), [0, 1]);
+        assert_eq!(popped(&mut wheel, 7 * TICK), [2]);
+        assert_eq!(popped(&mut wheel, 3 * ROUND), []);
+    }
+
+    #[test]
+    fn the_tick_that_is_not_over_can_be_asked_for() {
+        let mut wheel = Wheel::new(4);
+        let now = Time::from_nanos(5 * TICK + 7);
+        wheel.arm(0, Time::from_nanos(5 * TICK));
+        assert_eq!(wheel.pop(now), None);
+        assert_eq!(wheel.pop_current(now), Some(0));
+        // Put back, it does not come up again before the next tick.
+        wheel.arm(0, now);
+        assert_eq!(wheel.pop_current(now), None);
+        assert_eq!(popped(&mut wheel, 7 * TICK), [0]);
+    }
+
+    #[test]
+    fn an_item_of_a_later_round_comes_up_early_and_is_put_back() {
+        let mut wheel = Wheel::new(1);
+        let deadline = Time::from_nanos(5 * ROUND / 2);
+        wheel.arm(0, deadline);
+        let mut visits = 0;
+        let mut now = 0;
+        while now <= 3 * ROUND {
+            now += TICK;
+            if let Some(item) = wheel.pop(Time::from_nanos(now)) {
+                visits += 1;
+                if Time::from_nanos(now) < deadline {
+                    wheel.arm(item, deadline);
+                }
+            }
+        }
+        assert_eq!(visits, 3);
+    }
+
+    #[test]
+    fn a_jump_brings_every_item_up_in_bounded_steps() {
+        let mut wheel = Wheel::new(SLOTS);
+        for item in 0..SLOTS {
+            wheel.arm(item, Time::from_nanos(u64::from(item) * TICK));
+        }
+        let mut items = 0;
+        let mut calls = 0;
+        while items < SLOTS {
+            items += popped(&mut wheel, u64::MAX).len() as u32;
+            calls += 1;
+        }
+        assert!(calls <= u64::from(SLOTS) / STRIDE + 1, "{calls}");
+    }
+
+    #[test]
+    fn an_item_is_moved_only_to_come_up_earlier() {
+        let mut wheel = Wheel::new(1);
+        let armed = wheel.arm(0, Time::from_nanos(50 * TICK));
+        let armed = wheel.rearm(0, Time::from_nanos(90 * TICK), armed);
+        assert_eq!(armed, 50);
+        let armed = wheel.rearm(0, Time::from_nanos(10 * TICK), armed);
+        assert_eq!(armed, 10);
+        assert_eq!(popped(&mut wheel, 11 * TICK), [0]);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_loses_nothing() {
+        let mut wheel = Wheel::new(2);
+        assert_eq!(wheel.pop(Time::MAX), None);
+        wheel.arm(0, Time::from_nanos(3 * TICK));
+        assert_eq!(wheel.pop(Time::ZERO), None);
+        wheel.arm(1, Time::from_nanos(3 * TICK));
+        let mut found = Vec::new();
+        for tick in 0..=u64::from(SLOTS) {
+            found.extend(popped(&mut wheel, tick * TICK));
+        }
+        found.sort_unstable();
+        assert_eq!(found, [0, 1]);
+    }
+}

@@ -120,7 +120,7 @@ fn event() -> impl Strategy<Value = Event> {
 proptest! {
     #[test]
     fn udp_and_ping_as_the_model_has_them(events in prop::collection::vec(event(), 1..300)) {
-        let mut table = ConnTable::new(&Limits::new(1000), [9; 16]);
+        let mut table = ConnTable::new(&Limits::new(64), [9; 16]);
         let mut model = Model::default();
         let mut now = 0;
         for event in events {
@@ -230,6 +230,8 @@ fn time() -> impl Strategy<Value = Time> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     /// No order of calls, no packet and no clock breaks what the table promises.
     #[test]
     fn any_packets_at_any_times(

@@ -11,24 +11,24 @@ use portcullis::{ConnTable, FlowKey, Packet};
 
 use super::{at, socket};
 
-pub struct Script<'t> {
+pub(super) struct Script<'t> {
     text: &'t str,
     /// The initial sequence numbers of client and server.
     starts: [u32; 2],
 }
 
 impl<'t> Script<'t> {
-    pub fn new(text: &'t str) -> Self {
+    pub(super) fn new(text: &'t str) -> Self {
         Self { text, starts: [1000, 5000] }
     }
 }
 
 /// Plays a script on a table of its own, from several initial sequence numbers.
-pub fn play(text: &str) {
+pub(super) fn play(text: &str) {
     play_with(TcpTracking::default(), text);
 }
 
-pub fn play_with(tracking: TcpTracking, text: &str) {
+pub(super) fn play_with(tracking: TcpTracking, text: &str) {
     for starts in [[1000, 5000], [u32::MAX - 2, 0], [0x7fff_fffd, u32::MAX]] {
         let mut table = ConnTable::new(&Limits::new(4).tcp(tracking), [3; 16]);
         run(&mut table, Script { text, starts });
@@ -36,7 +36,7 @@ pub fn play_with(tracking: TcpTracking, text: &str) {
 }
 
 /// Plays a script on `table`; everything that may be confirmed is.
-pub fn run(table: &mut ConnTable, script: Script<'_>) {
+pub(super) fn run(table: &mut ConnTable, script: Script<'_>) {
     let mut now = at(0);
     for line in script.text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (line, expected) = line.split_once(" :").unwrap();
@@ -63,12 +63,12 @@ pub fn run(table: &mut ConnTable, script: Script<'_>) {
 }
 
 /// The connection that scripts are about.
-pub fn key() -> FlowKey {
+pub(super) fn key() -> FlowKey {
     segment("> S", 0).flow_key()
 }
 
 /// One segment, numbers counted from `start` on both sides.
-pub fn segment(line: &str, start: u32) -> Packet {
+pub(super) fn segment(line: &str, start: u32) -> Packet {
     segment_from(line, [start; 2])
 }
 

@@ -1,0 +1,134 @@
+//! The connection table: packets of established connections among many, new flows, and a flood on
+//! a full table. Throughput is in packets.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use portcullis::conntrack::{Conntrack, Limits, Time};
+use portcullis::packet::{TcpFlags, TcpSegment, Transport};
+use portcullis::{ConnTable, FlowKey, Packet, Protocol};
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(10);
+    targets = established, new_flows, flood
+}
+criterion_main!(benches);
+
+/// Packets a sample.
+const BATCH: usize = 4096;
+
+/// A data segment each, of connections drawn at random.
+fn established(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("conntrack/established");
+    group.throughput(Throughput::Elements(BATCH as u64));
+    for flows in [10_000, 100_000, 1_000_000] {
+        let mut table = open_table(flows);
+        let packets = draws(BATCH).map(|draw| data(draw % flows)).collect::<Vec<_>>();
+        group.bench_function(flows.to_string(), |bencher| {
+            bencher.iter(|| {
+                for packet in &packets {
+                    black_box(table.look_up(black_box(packet), Time::from_secs(2)));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+/// UDP flows that nobody answers, looked up and confirmed.
+fn new_flows(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("conntrack/new udp flows");
+    group.throughput(Throughput::Elements(BATCH as u64));
+    let empty = ConnTable::new(&Limits::new(BATCH as u32), [7; 16]);
+    let packets: Vec<Packet> = (0..BATCH as u32).map(datagram).collect();
+    group.bench_function("empty table", |bencher| {
+        let enter_all = |mut table: ConnTable| {
+            for packet in &packets {
+                enter(&mut table, packet, Time::from_secs(1));
+            }
+            table
+        };
+        bencher.iter_batched(|| empty.clone(), enter_all, BatchSize::LargeInput);
+    });
+    group.finish();
+}
+
+/// SYNs from everywhere: on a table full of connections that were never answered, which give way,
+/// and on one full of established connections, which do not.
+fn flood(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("conntrack/syn flood");
+    group.throughput(Throughput::Elements(1));
+    let mut unanswered = ConnTable::new(&Limits::new(100_000), [7; 16]);
+    let mut established = open_table(100_000);
+    let mut sources = draws(usize::MAX);
+    let mut now = Time::from_secs(2);
+    let mut one = |table: &mut ConnTable| {
+        now = now.after(Duration::from_micros(1));
+        let draw = sources.next().unwrap_or_default();
+        enter(table, &syn(1 << 24 | draw & 0xff_ffff), now);
+    };
+    (0..100_000).for_each(|_| one(&mut unanswered));
+    group.bench_function("displacing", |bencher| bencher.iter(|| one(&mut unanswered)));
+    group.bench_function("refused", |bencher| bencher.iter(|| one(&mut established)));
+    group.finish();
+}
+
+fn enter(table: &mut ConnTable, packet: &Packet, now: Time) {
+    if table.look_up(black_box(packet), now).tentative {
+        let _ = black_box(table.confirm(packet, now));
+    }
+}
+
+/// A table full of `flows` established TCP connections.
+fn open_table(flows: u32) -> ConnTable {
+    let mut table = ConnTable::new(&Limits::new(flows), [7; 16]);
+    for flow in 0..flows {
+        let answer = segment(key(flow).reversed(), TcpFlags::SYN | TcpFlags::ACK, 0, 1);
+        for packet in [syn(flow), answer, data(flow)] {
+            enter(&mut table, &packet, Time::from_secs(1));
+        }
+    }
+    table
+}
+
+fn key(flow: u32) -> FlowKey {
+    let client = (0x0a00_0000 + (flow >> 4)).to_be_bytes();
+    let [src, dst] = [(client, 40_000 + (flow & 15) as u16), ([192, 0, 2, 1], 443)];
+    FlowKey::new(Protocol::TCP, src.into(), dst.into()).expect("both are IPv4")
+}
+
+fn syn(flow: u32) -> Packet {
+    segment(key(flow), TcpFlags::SYN, 0, 0)
+}
+
+fn data(flow: u32) -> Packet {
+    segment(key(flow), TcpFlags::ACK, 1, 1)
+}
+
+fn segment(key: FlowKey, flags: TcpFlags, seq: u32, ack: u32) -> Packet {
+    let mut header = TcpSegment::new(flags);
+    (header.seq, header.ack, header.window) = (seq, ack, 8192);
+    let mut packet = Packet::from(key);
+    packet.transport = Transport::Tcp(header);
+    packet
+}
+
+fn datagram(flow: u32) -> Packet {
+    Packet::from(FlowKey { protocol: Protocol::UDP, ..key(flow) })
+}
+
+/// Numbers in no order, always the same.
+fn draws(count: usize) -> impl Iterator<Item = u32> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    (0..count).map(move |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 20) as u32
+    })
+}
