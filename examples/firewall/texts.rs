@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use portcullis::{Order, RuleId, RuleSet, Target};
+use portcullis::{Order, Rule, RuleId, RuleSet, Target};
 
 use super::judge::Column;
 use super::paint::Paint;
@@ -52,7 +52,7 @@ impl<'r> Texts<'r> {
         let connection = "the packet belongs to an accepted connection";
         let first =
             (self.order == Order::KnownFirst).then(|| (Decider::Connection, connection.into()));
-        let decides = |rule: &portcullis::Rule| matches!(rule.target, Target::Action(_));
+        let decides = |rule: &Rule| matches!(rule.target, Target::Action(_));
         let rules = all(&self.bare).filter(move |(_, rule)| decides(rule));
         let rules = rules.map(|(id, _)| (Decider::Rule(id), text(&self.bare, id)));
         let default = format!("default {}", self.rules.default_action());
@@ -88,8 +88,30 @@ impl<'r> Texts<'r> {
         for (column, meaning) in Column::ALL.into_iter().zip(meanings) {
             paragraph(out, paint, column.title(), &meaning)?;
         }
+        self.write_note(out, paint)?;
         writeln!(out)
     }
+
+    /// Names the rules that a capture cannot do justice.
+    fn write_note(&self, out: &mut impl Write, paint: Paint) -> io::Result<()> {
+        let beyond = all(self.rules).filter(|(_, rule)| asks_beyond(rule));
+        let beyond: Vec<_> = beyond.map(|(id, _)| id).collect();
+        if beyond.is_empty() {
+            return Ok(());
+        }
+        let note = format!(
+            "captures do not tell interfaces, marks and predicates; packets have none here, although asked for in {}",
+            self.list(&beyond)
+        );
+        paragraph(out, paint, "note", &note)
+    }
+}
+
+/// Whether a rule asks for something that a frame does not carry.
+fn asks_beyond(rule: &Rule) -> bool {
+    let asked = &rule.criteria;
+    let interfaces_are_any = asked.in_interface.is_any() && asked.out_interface.is_any();
+    !(interfaces_are_any && asked.mark.is_any() && asked.predicate.is_any())
 }
 
 /// How the stateless rules were made.

@@ -97,6 +97,15 @@ fn of_many_rules_those_with_hits_are_listed() {
 }
 
 #[test]
+fn rules_that_a_capture_cannot_judge_are_named() {
+    let (output, result) = run_rules("accept in eth0\naccept tcp\ndrop mark 7\n", &[]);
+    result.unwrap();
+    assert!(output.contains("although asked for in"), "{output}");
+    assert!(output.split_whitespace().collect::<Vec<_>>().join(" ").contains("in rules 1, 3"));
+    assert!(!run(&[]).0.contains("although asked for in"));
+}
+
+#[test]
 fn where_nothing_differs_that_is_said() {
     let (output, result) = run_rules("default accept\n", &[]);
     result.unwrap();
