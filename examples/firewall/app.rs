@@ -153,15 +153,16 @@ impl<'r> Session<'r> {
             rows.write_header(out)?;
         }
         let mut progress = Progress::new(path, self.rows.is_some());
-        loop {
+        for _ in 0..self.limit {
             progress.show(capture.position());
             let frame = capture.next_frame();
             let frame = frame.map_err(|error| Failure::Capture { path: path.into(), error })?;
-            match frame.filter(|frame| frame.number <= self.limit) {
+            match frame {
                 Some(frame) => self.judge(&frame, path, out)?,
-                None => return Ok(()),
+                None => break,
             }
         }
+        Ok(())
     }
 
     fn judge(

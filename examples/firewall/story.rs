@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use portcullis::packet::{Fragment, TcpFlags};
 use portcullis::{ConnState, Direction, FlowKey, Packet};
 
-use super::judge::{Column, Judged, Verdict};
+use super::judge::{Column, Judged};
 use super::paint::Paint;
 use super::policy::Decider;
 use super::rows::what;
@@ -54,27 +54,38 @@ struct Example {
 
 impl Story {
     pub(crate) fn note(&mut self, frame: u64, packet: &Packet, judged: &Judged) {
-        let [alone, helped, stateful] = Column::ALL.map(|column| judged.by(column));
         let direction = judged.tracked.and_then(|tracked| tracked.direction);
-        if direction == Some(Direction::Reply) {
-            self.replies += 1;
-            self.kept += u64::from(stateful.accepts());
-            if stateful.accepts() && !alone.accepts() {
-                self.note_lost(frame, packet, helped.accepts());
-            }
-        } else if helped.by == Decider::Added && helped.accepts() && !stateful.accepts() {
-            self.intruders.add(frame, packet, None);
-            if opens(packet, judged) {
-                self.openers.add(frame, packet, None);
-            }
+        let accepted = Column::ALL.map(|column| judged.by(column).accepts());
+        match direction {
+            Some(Direction::Reply) => self.note_reply(frame, packet, accepted),
+            _ => self.note_other(frame, packet, judged),
         }
-        let accepted = [alone, helped, stateful].map(Verdict::accepts);
         if packet.fragment == Fragment::Later && accepted == [false; 3] {
             self.fragments.add(frame, packet, None);
         }
         let is_request = direction == Some(Direction::Original) && accepted == [true; 3];
         if is_request && self.lost.count == 0 && self.requests.len() < REQUESTS {
             self.requests.insert(packet.flow_key(), frame);
+        }
+    }
+
+    fn note_reply(&mut self, frame: u64, packet: &Packet, [alone, helped, stateful]: [bool; 3]) {
+        self.replies += 1;
+        self.kept += u64::from(stateful);
+        if stateful && !alone {
+            self.note_lost(frame, packet, helped);
+        }
+    }
+
+    fn note_other(&mut self, frame: u64, packet: &Packet, judged: &Judged) {
+        let helped = judged.by(Column::Ephemeral);
+        let helped = helped.by == Decider::Added && helped.accepts();
+        if !helped || judged.by(Column::Stateful).accepts() {
+            return;
+        }
+        self.intruders.add(frame, packet, None);
+        if opens(packet, judged) {
+            self.openers.add(frame, packet, None);
         }
     }
 

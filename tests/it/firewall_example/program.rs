@@ -67,6 +67,11 @@ fn limit_and_summary() {
     let (output, _) = run(&["--summary", "--limit", "20"]);
     assert_eq!(frames(&output).len(), 0);
     assert!(output.contains("18 packets judged, 2 frames without IP"));
+    let file = Scratch::new(&std::fs::read(shipped("office.pcap")).unwrap()[..5_000]);
+    let (rules, cut) = (shipped("office.rules"), file.path().to_str().unwrap());
+    let files = [rules.to_str().unwrap(), cut, "--limit"];
+    assert!(run(&[&files[..], &["20"]].concat()).1.is_ok(), "what comes after it is not looked at");
+    assert!(run(&[&files[..], &["21"]].concat()).1.is_err());
     let (output, _) = run(&["--limit", "0"]);
     assert!(output.contains("0 packets judged"));
 }
