@@ -7,5 +7,6 @@ mod layers;
 mod no_alloc;
 mod packet;
 mod rulesets;
+mod strategies;
 mod text;
 mod tree;

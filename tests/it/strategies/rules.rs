@@ -1,0 +1,106 @@
+use portcullis::packet::Family;
+use portcullis::rule::{AnyOf, Effect};
+use portcullis::{Action, ChainId, Criteria, Reject, Rule, RuleSet, Target};
+
+use super::vocabulary::Vocabulary;
+use super::{Rng, Shape};
+
+/// A rule set that [`RuleSet::check`] accepts: chains jump to later chains only.
+pub(crate) fn rule_set(rng: &mut Rng, shape: &Shape) -> RuleSet {
+    let words = Vocabulary::new(rng);
+    let style = Style::new(rng, shape);
+    let mut rules = RuleSet::new(action(rng));
+    let mut chains = vec![ChainId::BASE];
+    for number in 0..rng.below(shape.chains + 1) {
+        chains.push(rules.add_chain(&format!("chain-{number}")));
+    }
+    for _ in 0..1 + rng.below(shape.rules) {
+        // Half of the rules are the base chain's.
+        let at = if rng.percent(50) { 0 } else { rng.below(chains.len()) };
+        let mut rule = Rule::new(target(rng, &words, &chains[at + 1..]));
+        rule.criteria = criteria(rng, &words, style);
+        rules.push_to(chains[at], rule);
+    }
+    rules
+}
+
+/// How likely a rule asks for the fields of a flow key, and for each other field, in percent.
+#[derive(Clone, Copy)]
+struct Style {
+    key: usize,
+    other: usize,
+    states: bool,
+}
+
+impl Style {
+    fn new(rng: &mut Rng, shape: &Shape) -> Self {
+        let (key, other) = rng.pick(&[(40, 0), (70, 0), (30, 5), (10, 12), (50, 2)]);
+        Self { key, other, states: shape.states }
+    }
+}
+
+fn action(rng: &mut Rng) -> Action {
+    rng.pick(&[
+        Action::Accept,
+        Action::Drop,
+        Action::Reject(Reject::PortUnreachable),
+        Action::Reject(Reject::TcpReset),
+    ])
+}
+
+fn target(rng: &mut Rng, words: &Vocabulary, later: &[ChainId]) -> Target {
+    match rng.below(100) {
+        0..15 if !later.is_empty() => Target::Jump(rng.pick(later)),
+        15..22 if !later.is_empty() => Target::Goto(rng.pick(later)),
+        22..30 => Target::Return,
+        30..42 => Target::Continue(match rng.below(6) {
+            0 => Effect::Count,
+            1 => Effect::Log,
+            2 => Effect::Audit,
+            _ => Effect::Mark(rng.pick(&words.marks)),
+        }),
+        _ => Target::Action(action(rng)),
+    }
+}
+
+fn criteria(rng: &mut Rng, words: &Vocabulary, style: Style) -> Criteria {
+    let mut criteria = Criteria::default();
+    let Style { key, other, states } = style;
+    criteria.src = asked(rng, key, &words.addresses);
+    criteria.dst = asked(rng, key, &words.addresses);
+    criteria.protocol = asked(rng, key, &words.protocols);
+    criteria.src_port = asked(rng, key / 2, &words.ports);
+    criteria.dst_port = asked(rng, key, &words.ports);
+    criteria.family = rng.percent(other).then(|| rng.pick(&[Family::V4, Family::V6]));
+    criteria.icmp = asked(rng, other, &words.icmp);
+    criteria.icmpv6 = asked(rng, other, &words.icmp);
+    criteria.tcp_flags = asked(rng, other, &words.flags);
+    criteria.fragment = asked(rng, other, &words.fragments);
+    criteria.malformed = rng.percent(other).then(|| rng.percent(50));
+    criteria.in_interface = asked(rng, other, &words.interfaces);
+    criteria.out_interface = asked(rng, other, &words.interfaces);
+    criteria.dscp = asked(rng, other, &words.dscps);
+    criteria.length = asked(rng, other, &words.lengths);
+    criteria.mark = asked(rng, other, &words.marks);
+    criteria.vlan = asked(rng, other, &words.vlans);
+    criteria.predicate = asked(rng, other, &words.predicates);
+    if states {
+        criteria.state = asked(rng, other.max(10), &words.states);
+    }
+    criteria
+}
+
+/// Nothing, or some of `pool` (now and then all of it twice, seldom none), or none of those.
+fn asked<T: Clone>(rng: &mut Rng, chance: usize, pool: &[T]) -> AnyOf<T> {
+    if !rng.percent(chance) {
+        return AnyOf::any();
+    }
+    let items = match rng.below(50) {
+        0 => 0,
+        1 => pool.len() * 2,
+        2..12 => 2 + rng.below(2),
+        _ => 1,
+    };
+    let items: Vec<T> = (0..items).map(|_| rng.pick(pool)).collect();
+    if rng.percent(20) { AnyOf::none_of(items) } else { AnyOf::one_of(items) }
+}
