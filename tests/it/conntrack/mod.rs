@@ -251,6 +251,32 @@ fn packets_without_their_ports_belong_to_no_flow() {
 }
 
 #[test]
+fn a_wrong_checksum_makes_a_packet_invalid() {
+    use portcullis::packet::Checksum;
+    let mut table = small_table(8);
+    let mut query = udp_flow(5000);
+    query.checksum = Checksum::Wrong;
+    assert_eq!(accept(&mut table, &query, at(0)), INVALID);
+    query.checksum = Checksum::Right;
+    assert_eq!(accept(&mut table, &query, at(0)), NEW);
+}
+
+#[test]
+fn packets_from_an_end_to_itself_go_back() {
+    let mut table = small_table(8);
+    let own = udp("10.0.0.1:7", "10.0.0.1:7");
+    assert_eq!(accept(&mut table, &own, at(0)), NEW);
+    assert_eq!(accept(&mut table, &own, at(0)), BACK);
+    let other_port = udp("10.0.0.1:7", "10.0.0.1:8");
+    assert_eq!(accept(&mut table, &other_port, at(0)), NEW);
+    assert_eq!(accept(&mut table, &other_port, at(0)), NEW);
+    assert_eq!(accept(&mut table, &reversed(&other_port), at(0)), BACK);
+    let ping = addrs("10.0.0.1", "10.0.0.1");
+    assert_eq!(accept(&mut table, &icmp(ping, 8, 0, 1), at(0)), NEW);
+    assert_eq!(accept(&mut table, &icmp(ping, 0, 0, 1), at(0)), BACK);
+}
+
+#[test]
 fn other_protocols_are_one_flow_per_pair_of_addresses() {
     let mut table = small_table(8);
     let esp = Packet::new(addrs("10.0.0.1", "192.0.2.1"), Protocol::ESP);

@@ -97,6 +97,7 @@ fn set(header: &mut TcpSegment, word: &str, own: u32, other: u32) {
     match name {
         "seq" => header.seq = own.wrapping_add(number()),
         "ack" => header.ack = other.wrapping_add(number()),
+        "rawseq" => header.seq = number(),
         "rawack" => header.ack = number(),
         "len" => header.payload_len = number(),
         "win" => header.window = number() as u16,

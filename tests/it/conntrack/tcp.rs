@@ -133,6 +133,49 @@ fn an_inexact_reset_shortens_the_timeout_until_the_next_packet() {
 }
 
 #[test]
+fn a_reset_may_answer_what_was_let_through_unseen() {
+    play_open(
+        "
+        > S seq=70000          : established ESTABLISHED
+        < RA seq=1 ack=70001   : established CLOSE
+        ",
+    );
+    // The client knows nothing of the connection that the server speaks of.
+    play(
+        "
+        > S seq=0              : new SYN_SENT
+        < A seq=900 ack=500    : established SYN_SENT
+        > R seq=500            : established CLOSE
+        ",
+    );
+    // Number zero answers a SYN, wherever the window is.
+    let half_open = "
+        > S seq=0              : new SYN_SENT
+        < SA seq=0 ack=1       : established SYN_RECV
+    ";
+    for (line, expected) in [("rawseq=0", "established CLOSE"), ("rawseq=1", "invalid SYN_RECV")] {
+        let mut table = small_table(4);
+        run(&mut table, Script::new(&format!("{half_open}> R {line} : {expected}")));
+    }
+}
+
+#[test]
+fn ends_that_both_close_out_of_the_window_are_not_kept_for_days() {
+    let mut table = small_table(4);
+    run(&mut table, Script::new(HANDSHAKE));
+    let steps = [
+        ("> FA seq=99999 ack=1 : invalid ESTABLISHED", 432_000),
+        ("> FA seq=99999 ack=1 : invalid ESTABLISHED", 432_000),
+        ("< R seq=99999 : invalid ESTABLISHED", 300),
+    ];
+    for (line, left) in steps {
+        run(&mut table, Script::new(line));
+        let connection = table.connection(&key(), at(0)).unwrap();
+        assert_eq!(connection.deadline.since(at(0)).as_secs(), left, "{line}");
+    }
+}
+
+#[test]
 fn data_must_fit_the_window_of_its_receiver() {
     // The upper edge is 1 + 8192: the server's window from its acknowledgement on.
     play_open("> A seq=8193 ack=1 len=10  : established ESTABLISHED");
@@ -143,6 +186,38 @@ fn data_must_fit_the_window_of_its_receiver() {
     play_open("> FA seq=-70000 ack=1      : established ESTABLISHED");
     play_open("> FA seq=1 ack=-70000      : established ESTABLISHED");
     play_open("> FA seq=1 ack=-60000      : established FIN_WAIT");
+}
+
+#[test]
+fn a_closed_window_takes_one_byte_to_probe_it() {
+    let closed = "
+        > S seq=0             : new SYN_SENT
+        < SA seq=0 ack=1 win=0 : established SYN_RECV
+        > A seq=1 ack=1       : established ESTABLISHED
+    ";
+    play(&format!("{closed}> A seq=2 ack=1 len=1 : established ESTABLISHED"));
+    play(&format!("{closed}> A seq=3 ack=1 len=1 : invalid ESTABLISHED"));
+}
+
+#[test]
+fn data_that_reaches_beyond_the_window_widens_it() {
+    let beyond = "> A seq=8193 ack=1 len=1000 : established ESTABLISHED";
+    play_open(&format!("{beyond}\n> FA seq=0 ack=1  : established FIN_WAIT"));
+    play_open(&format!("{beyond}\n> FA seq=-1 ack=1 : established ESTABLISHED"));
+}
+
+#[test]
+fn a_syn_sent_again_may_carry_other_numbers() {
+    play(
+        "
+        > S seq=0               : new SYN_SENT
+        > S seq=50000           : new SYN_SENT
+        < SA seq=0 ack=50001    : established SYN_RECV
+        < SA seq=70000 ack=50001 : established SYN_RECV
+        > A seq=50001 ack=70001 : invalid SYN_RECV
+        > A seq=50001 ack=1     : established ESTABLISHED
+        ",
+    );
 }
 
 #[test]
