@@ -54,7 +54,8 @@ impl<T> AnyOf<T> {
         Self { items: SmallVec::new(), test: Test::Any }
     }
 
-    /// One of `items`. An empty list holds of no packet.
+    /// One of `items`. An empty list holds of no packet, its negation of every packet that has the
+    /// field.
     pub fn one_of(items: impl IntoIterator<Item = T>) -> Self {
         Self { items: items.into_iter().collect(), test: Test::OneOf }
     }

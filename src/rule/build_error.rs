@@ -24,6 +24,11 @@ pub enum Limit {
         /// The most rules allowed.
         rules: usize,
     },
+    /// Names of interfaces in all rules.
+    Interfaces {
+        /// The most different names allowed.
+        names: usize,
+    },
     /// Chains within chains.
     Depth {
         /// The most jumps on the way to any rule.
@@ -37,6 +42,8 @@ pub(crate) enum Kind {
     Cycle,
     StateWithoutTracking,
     PredicateNumber,
+    DscpNumber,
+    VlanNumber,
     Limit(Limit),
 }
 
@@ -77,11 +84,16 @@ impl fmt::Display for BuildError {
                 "asks for the connection state, which a stateless matcher does not know; use a StatefulMatcher",
             ),
             Kind::PredicateNumber => f.write_str("predicates are numbered 0 to 63"),
+            Kind::DscpNumber => f.write_str("code points (DSCP) are 0 to 63"),
+            Kind::VlanNumber => f.write_str("VLAN ids are 0 to 4095"),
             Kind::Limit(Limit::Size { bytes }) => {
                 write!(f, "the compiled form would pass the size limit of {bytes} bytes; raise Config::size_limit")
             }
             Kind::Limit(Limit::Rules { rules }) => {
                 write!(f, "a chain has at most {rules} rules")
+            }
+            Kind::Limit(Limit::Interfaces { names }) => {
+                write!(f, "rules name at most {names} different interfaces")
             }
             Kind::Limit(Limit::Depth { jumps }) => {
                 write!(f, "more than {jumps} chains within chains")

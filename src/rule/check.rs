@@ -2,7 +2,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::build_error::Kind;
-use super::{BuildError, Chain, ChainId, Limit, RuleId, RuleSet, Target};
+use super::interface::MAX_INTERFACES;
+use super::{AnyOf, BuildError, Chain, ChainId, Criteria, Limit, RuleId, RuleSet, Target};
 
 /// The most jumps on the way to any rule: what a lookup keeps on its stack.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -32,12 +33,26 @@ impl<A> RuleSet<A> {
                 if target_chain(&rule.target).is_some_and(|to| self.chain(to).is_none()) {
                     return fail(Kind::NoSuchChain);
                 }
-                if rule.criteria.predicate.items().iter().any(|predicate| *predicate > 63) {
-                    return fail(Kind::PredicateNumber);
+                if let Some(kind) = self.unsound(&rule.criteria) {
+                    return fail(kind);
                 }
             }
         }
         Depths::new(self).check_all()
+    }
+
+    /// What is wrong with the criteria of one rule, if anything.
+    fn unsound(&self, criteria: &Criteria) -> Option<Kind> {
+        let numbered = |names: &AnyOf<_>| self.interfaces().number_all(names.items());
+        let names = Limit::Interfaces { names: MAX_INTERFACES };
+        let faults = [
+            (criteria.predicate.items().iter().any(|number| *number > 63), Kind::PredicateNumber),
+            (criteria.dscp.items().iter().any(|span| span.last() > 63), Kind::DscpNumber),
+            (criteria.vlan.items().iter().any(|span| span.last() > 4095), Kind::VlanNumber),
+            (!numbered(&criteria.in_interface), Kind::Limit(names)),
+            (!numbered(&criteria.out_interface), Kind::Limit(names)),
+        ];
+        faults.into_iter().find(|(is_so, _)| *is_so).map(|(_, kind)| kind)
     }
 
     pub(crate) fn error_at(&self, id: RuleId, kind: Kind) -> BuildError {

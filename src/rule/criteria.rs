@@ -25,9 +25,9 @@ pub struct Criteria {
     pub src_port: AnyOf<PortRange>,
     /// Destination port.
     pub dst_port: AnyOf<PortRange>,
-    /// Type and code of an ICMP message of an IPv4 packet.
+    /// Type and code of an ICMP message (protocol 1).
     pub icmp: AnyOf<IcmpKind>,
-    /// Type and code of an ICMPv6 message.
+    /// Type and code of an ICMPv6 message (protocol 58).
     pub icmpv6: AnyOf<IcmpKind>,
     /// Flags of a TCP segment.
     pub tcp_flags: AnyOf<FlagsMatch>,

@@ -1,4 +1,5 @@
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -36,6 +37,9 @@ impl fmt::Display for InterfaceName {
     }
 }
 
+/// The most interface names that the rules of a rule set can tell apart.
+pub(crate) const MAX_INTERFACES: usize = 1 << 16;
+
 /// The interface names of a rule set, each with its number.
 ///
 /// A packet's interface is given as the number of its own name, or of the longest wildcard that
@@ -43,13 +47,21 @@ impl fmt::Display for InterfaceName {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Interfaces {
     names: Vec<InterfaceName>,
+    numbers: BTreeMap<InterfaceName, usize>,
 }
 
 impl Interfaces {
     pub(crate) fn intern(&mut self, name: &InterfaceName) {
-        if !self.names.contains(name) {
+        if !self.numbers.contains_key(name) {
+            self.numbers.insert(name.clone(), self.names.len());
             self.names.push(name.clone());
         }
+    }
+
+    /// Whether every one of `names` has a number that an [`InterfaceId`] can hold.
+    pub(crate) fn number_all(&self, names: &[InterfaceName]) -> bool {
+        let number = |name| self.numbers.get(name).copied();
+        names.iter().all(|name| number(name).is_none_or(|number| number < MAX_INTERFACES))
     }
 
     pub(crate) fn len(&self) -> usize {
