@@ -284,6 +284,9 @@ fn unknown(word: &Word<'_>) -> Failure {
     match word.text {
         "port" => word.expected("`from` or `to` before `port`, as in `to any port 22`"),
         "type" => word.expected("`icmp` or `icmpv6` before `type`, as in `icmp type not 8`"),
+        number if number.starts_with(|c: char| c.is_ascii_digit()) => {
+            word.expected("a criterion, or `,` before another alternative")
+        }
         _ => {
             let known = KEYWORDS.into_iter().chain(item::protocol_names());
             word.expected("a criterion such as `tcp`, `from`, `to` or `state`")

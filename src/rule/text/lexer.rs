@@ -3,7 +3,7 @@ use core::ops::Range;
 
 use winnow::Parser;
 use winnow::ascii::{hex_digit1, space0};
-use winnow::combinator::{Repeat, alt, delimited, eof, preceded, repeat};
+use winnow::combinator::{Repeat, alt, delimited, eof, opt, peek, preceded, repeat};
 use winnow::error::EmptyError;
 use winnow::stream::{LocatingSlice, Location};
 use winnow::token::{any, one_of, rest, take_till};
@@ -59,21 +59,16 @@ impl<'l> Line<'l> {
     }
 
     /// Takes the next token if it is this word.
-    pub(super) fn take(&mut self, text: &str) -> bool {
-        let is_it = matches!(self.peek(), Ok(Token::Word(word)) if word.text == text);
-        if is_it {
-            let _ = self.next();
-        }
-        is_it
+    pub(super) fn take(&mut self, word: &str) -> bool {
+        let end = alt((eof.void(), one_of(ends_word).void()));
+        let mut it = opt((space0::<_, EmptyError>, word, peek(end)));
+        it.parse_next(&mut self.rest).is_ok_and(|found| found.is_some())
     }
 
     /// Takes the next token if it is a comma.
     pub(super) fn take_comma(&mut self) -> bool {
-        let is_it = matches!(self.peek(), Ok(Token::Comma(_)));
-        if is_it {
-            let _ = self.next();
-        }
-        is_it
+        let mut it = opt((space0::<_, EmptyError>, ','));
+        it.parse_next(&mut self.rest).is_ok_and(|found| found.is_some())
     }
 
     /// Takes a word; `expected` says which, should something else be there.
