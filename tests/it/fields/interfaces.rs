@@ -1,0 +1,88 @@
+use portcullis::rule::not;
+use portcullis::{Action, Config, Packet, Rule, RuleSet, StatelessMatcher};
+
+use super::{rules, syn};
+
+/// Whether the criteria hold of a packet that came in by `interface`; `others` are the names that
+/// further rules mention.
+fn holds(criteria: &str, others: &str, interface: Option<&str>) -> bool {
+    let rules = rules(&format!("accept {criteria}\ncount in {others}"));
+    let mut packet = syn();
+    packet.in_interface = interface.and_then(|name| rules.interface(name));
+    rules.first_match(&packet, None).rule.is_some()
+}
+
+#[test]
+fn names_and_wildcards() {
+    for others in ["none", "eth0", "eth1", "eth*, e*, *", "eth00, eth0*", "wg0"] {
+        for (criteria, interface, expected) in [
+            ("in eth0", "eth0", true),
+            ("in eth0", "eth1", false),
+            ("in eth0", "eth00", false),
+            ("in eth0", "eth", false),
+            ("in eth*", "eth0", true),
+            ("in eth*", "eth", true),
+            ("in eth*", "et", false),
+            ("in eth*", "wg0", false),
+            ("in *", "wg0", true),
+            ("in wg*, eth0", "eth0", true),
+            ("in not eth0", "eth0", false),
+            ("in not eth0", "eth1", true),
+            ("in not eth*, lo", "eth1", false),
+            ("in not eth*", "wg0", true),
+            ("in none", "eth0", false),
+            ("in not none", "eth0", true),
+        ] {
+            let holds = holds(criteria, others, Some(interface));
+            assert_eq!(holds, expected, "{criteria} of {interface} beside {others}");
+        }
+    }
+}
+
+#[test]
+fn no_interface_is_none_of_them() {
+    assert!(!holds("in *", "none", None));
+    assert!(!holds("in eth0", "none", None));
+    assert!(holds("in not eth0", "none", None));
+    assert!(holds("in not *", "none", None));
+}
+
+#[test]
+fn in_and_out_are_two_fields() {
+    let rules = rules("accept in eth0 out not eth0");
+    let id = rules.interface("eth0");
+    let decides = |in_interface, out_interface| {
+        let mut packet: Packet = syn();
+        (packet.in_interface, packet.out_interface) = (in_interface, out_interface);
+        rules.first_match(&packet, None).rule.is_some()
+    };
+    assert!(decides(id, None));
+    assert!(!decides(id, id));
+    assert!(!decides(None, id));
+}
+
+#[test]
+fn as_many_names_as_there_are_numbers() {
+    let mut rules = RuleSet::new(Action::Drop);
+    for number in 0..65536 {
+        rules.push(Rule::accept().in_interface(format!("if{number}").as_str()));
+    }
+    rules.check().unwrap();
+    let id = rules.interface("if65535").unwrap();
+    assert_eq!(rules.interface_name(id).unwrap().as_str(), "if65535");
+}
+
+/// A name without a number would make `in not NAME` hold of packets of that very interface.
+#[test]
+fn more_names_than_numbers_are_refused() {
+    let mut rules = RuleSet::new(Action::Drop);
+    for number in 0..65536 {
+        rules.push(Rule::accept().in_interface(format!("if{number}").as_str()));
+    }
+    let id = rules.push(Rule::drop().out_interface(not("if65536")));
+    let error = rules.check().unwrap_err();
+    assert_eq!(error.rule(), Some(id));
+    let limit = "rule 65537 of chain `base`: rules name at most 65536 different interfaces";
+    assert_eq!(error.to_string(), limit);
+    assert!(StatelessMatcher::compile(&rules, &Config::new()).is_err());
+}
