@@ -31,21 +31,21 @@ impl<A> StatelessMatcher<'_, A> {
     /// The decision on one packet.
     ///
     /// Never panics and never allocates.
+    #[inline]
     pub fn classify(&self, packet: &Packet) -> Decision<'_, A> {
         self.compiled.decide(packet, None)
     }
 
     /// The decision on a packet of which only the flow key is known; its ports are taken as
     /// present, whatever the protocol.
+    #[inline]
     pub fn classify_key(&self, key: &FlowKey) -> Decision<'_, A> {
         self.compiled.decide_key(key)
     }
 
     /// The decisions on several packets: `decisions[i]` on `packets[i]`, as far as both slices go.
     pub fn classify_batch<'m>(&'m self, packets: &[Packet], decisions: &mut [Decision<'m, A>]) {
-        for (packet, decision) in packets.iter().zip(decisions) {
-            *decision = self.classify(packet);
-        }
+        self.compiled.decide_batch(packets, decisions);
     }
 
     /// Bytes that the compiled form takes.

@@ -28,6 +28,9 @@ impl Avx2 {
 }
 
 impl Lanes for Avx2 {
+    type Pair = [__m256i; 2];
+    type Outside = __m256i;
+
     #[inline(always)]
     fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize {
         // SAFETY: an `Avx2` is made only where the processor has the instructions.
@@ -35,9 +38,33 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn in_ranges(self, first: &[u8; 32], last: &[u8; 32], value: u16) -> u16 {
+    fn pair(self, a: u16, b: u16) -> [__m256i; 2] {
         // SAFETY: as above.
-        unsafe { in_ranges(first, last, value) }
+        unsafe { pair(a, b) }
+    }
+
+    #[inline(always)]
+    fn inside(self) -> __m256i {
+        // SAFETY: as above.
+        unsafe { inside() }
+    }
+
+    #[inline(always)]
+    fn add(
+        self,
+        outside: __m256i,
+        first: &[u8; 64],
+        last: &[u8; 64],
+        pair: [__m256i; 2],
+    ) -> __m256i {
+        // SAFETY: as above.
+        unsafe { add(outside, first, last, pair) }
+    }
+
+    #[inline(always)]
+    fn inside_lanes(self, outside: __m256i) -> u16 {
+        // SAFETY: as above.
+        unsafe { inside_lanes(outside) }
     }
 
     #[inline(always)]
@@ -52,15 +79,6 @@ impl Lanes for Avx2 {
 fn load(bytes: &[u8; 32]) -> __m256i {
     // SAFETY: 32 readable bytes; the load needs no alignment.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
-}
-
-/// One bit for each of 16 lanes that are all ones or all zeros.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn lane_bits(lanes: __m256i) -> u16 {
-    let bytes =
-        _mm_packs_epi16(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256::<1>(lanes));
-    _mm_movemask_epi8(bytes) as u16
 }
 
 #[target_feature(enable = "avx2,popcnt")]
@@ -78,11 +96,36 @@ fn count_below(thresholds: &[u8; 64], value: u16) -> usize {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn in_ranges(first: &[u8; 32], last: &[u8; 32], value: u16) -> u16 {
-    let value = _mm256_set1_epi16(value.cast_signed());
-    let not_above = _mm256_cmpeq_epi16(_mm256_max_epu16(load(first), value), value);
-    let not_below = _mm256_cmpeq_epi16(_mm256_min_epu16(load(last), value), value);
-    lane_bits(_mm256_and_si256(not_above, not_below))
+fn pair(a: u16, b: u16) -> [__m256i; 2] {
+    [_mm256_set1_epi16(a.cast_signed()), _mm256_set1_epi16(b.cast_signed())]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn inside() -> __m256i {
+    _mm256_setzero_si256()
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn add(outside: __m256i, first: &[u8; 64], last: &[u8; 64], pair: [__m256i; 2]) -> __m256i {
+    let mut outside = outside;
+    let halves = first.as_chunks::<32>().0.iter().zip(last.as_chunks::<32>().0);
+    for (value, (first, last)) in pair.into_iter().zip(halves) {
+        let below = _mm256_subs_epu16(load(first), value);
+        let above = _mm256_subs_epu16(value, load(last));
+        outside = _mm256_or_si256(outside, _mm256_or_si256(below, above));
+    }
+    outside
+}
+
+/// One bit for each of 16 lanes of 2 bytes that are zero.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn inside_lanes(outside: __m256i) -> u16 {
+    let inside = _mm256_cmpeq_epi16(outside, _mm256_setzero_si256());
+    let (low, high) = (_mm256_castsi256_si128(inside), _mm256_extracti128_si256::<1>(inside));
+    _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u16
 }
 
 #[target_feature(enable = "avx2")]

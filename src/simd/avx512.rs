@@ -30,6 +30,9 @@ impl Avx512 {
 }
 
 impl Lanes for Avx512 {
+    type Pair = __m512i;
+    type Outside = __m512i;
+
     #[inline(always)]
     fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize {
         // SAFETY: an `Avx512` is made only where the processor has the instructions.
@@ -37,9 +40,27 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn in_ranges(self, first: &[u8; 32], last: &[u8; 32], value: u16) -> u16 {
+    fn pair(self, a: u16, b: u16) -> __m512i {
         // SAFETY: as above.
-        unsafe { in_ranges(first, last, value) }
+        unsafe { pair(a, b) }
+    }
+
+    #[inline(always)]
+    fn inside(self) -> __m512i {
+        // SAFETY: as above.
+        unsafe { inside() }
+    }
+
+    #[inline(always)]
+    fn add(self, outside: __m512i, first: &[u8; 64], last: &[u8; 64], pair: __m512i) -> __m512i {
+        // SAFETY: as above.
+        unsafe { add(outside, first, last, pair) }
+    }
+
+    #[inline(always)]
+    fn inside_lanes(self, outside: __m512i) -> u16 {
+        // SAFETY: as above.
+        unsafe { inside_lanes(outside) }
     }
 
     #[inline(always)]
@@ -49,31 +70,49 @@ impl Lanes for Avx512 {
     }
 }
 
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn load(bytes: &[u8; 64]) -> __m512i {
+    // SAFETY: 64 readable bytes; the load needs no alignment.
+    unsafe { _mm512_loadu_epi8(bytes.as_ptr().cast()) }
+}
+
 #[target_feature(enable = "avx512f,avx512bw,popcnt")]
 #[inline]
 fn count_below(thresholds: &[u8; 64], value: u16) -> usize {
-    // SAFETY: 64 readable bytes; the load needs no alignment.
-    let thresholds = unsafe { _mm512_loadu_epi8(thresholds.as_ptr().cast()) };
-    let below = _mm512_cmplt_epu16_mask(thresholds, _mm512_set1_epi16(value.cast_signed()));
-    below.count_ones() as usize
+    let value = _mm512_set1_epi16(value.cast_signed());
+    _mm512_cmplt_epu16_mask(load(thresholds), value).count_ones() as usize
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+#[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn in_ranges(first: &[u8; 32], last: &[u8; 32], value: u16) -> u16 {
-    // SAFETY: 32 readable bytes each; the loads need no alignment.
-    let (first, last) = unsafe {
-        (_mm256_loadu_epi8(first.as_ptr().cast()), _mm256_loadu_epi8(last.as_ptr().cast()))
-    };
-    let value = _mm256_set1_epi16(value.cast_signed());
-    let not_above = _mm256_cmple_epu16_mask(first, value);
-    _mm256_mask_cmple_epu16_mask(not_above, value, last)
+fn pair(a: u16, b: u16) -> __m512i {
+    _mm512_mask_set1_epi16(_mm512_set1_epi16(a.cast_signed()), 0xffff_0000, b.cast_signed())
 }
 
 #[target_feature(enable = "avx512f")]
 #[inline]
+fn inside() -> __m512i {
+    _mm512_setzero_si512()
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn add(outside: __m512i, first: &[u8; 64], last: &[u8; 64], pair: __m512i) -> __m512i {
+    let below = _mm512_subs_epu16(load(first), pair);
+    let above = _mm512_subs_epu16(pair, load(last));
+    _mm512_ternarylogic_epi32::<0xfe>(outside, below, above)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+#[inline]
+fn inside_lanes(outside: __m512i) -> u16 {
+    let inside = _mm512_testn_epi16_mask(outside, outside);
+    (inside & (inside >> 16)) as u16
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
 fn at_least(numbers: &[u8; 64], value: u32) -> u16 {
-    // SAFETY: 64 readable bytes; the load needs no alignment.
-    let numbers = unsafe { _mm512_loadu_epi32(numbers.as_ptr().cast()) };
-    _mm512_cmpge_epu32_mask(numbers, _mm512_set1_epi32(value.cast_signed()))
+    _mm512_cmpge_epu32_mask(load(numbers), _mm512_set1_epi32(value.cast_signed()))
 }

@@ -14,8 +14,6 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
-use scalar::Scalar;
-
 /// A set of vector instructions that lookups can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -72,7 +70,7 @@ impl Chosen {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Backend::Avx2 => unsafe { avx2::run(kernel) },
-            _ => kernel.run(Scalar),
+            _ => scalar::run(kernel),
         }
     }
 }
@@ -85,13 +83,35 @@ pub(crate) trait Kernel {
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
-/// What a backend can do. Numbers in byte arrays are little-endian.
+/// What a backend can do. Numbers in byte arrays are little-endian `u16`, 32 of them: 16 lanes for
+/// one word of a packet, then 16 lanes for another.
 pub(crate) trait Lanes: Copy {
-    /// How many of 32 `u16` thresholds are below `value`.
+    /// Two words of a packet, each in all of its lanes.
+    type Pair: Copy;
+
+    /// For 16 lanes how far something is outside of something.
+    type Outside: Copy;
+
+    /// How many of 32 thresholds are below `value`.
     fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize;
 
-    /// For each of 16 `u16` pairs whether `first <= value <= last`: bit `i` for pair `i`.
-    fn in_ranges(self, first: &[u8; 32], last: &[u8; 32], value: u16) -> u16;
+    /// Two words side by side.
+    fn pair(self, a: u16, b: u16) -> Self::Pair;
+
+    /// Inside everywhere.
+    fn inside(self) -> Self::Outside;
+
+    /// Adds to `outside` the lanes in which either word is not `first <= word <= last`.
+    fn add(
+        self,
+        outside: Self::Outside,
+        first: &[u8; 64],
+        last: &[u8; 64],
+        pair: Self::Pair,
+    ) -> Self::Outside;
+
+    /// The lanes that nothing was outside in: bit `i` for lane `i`.
+    fn inside_lanes(self, outside: Self::Outside) -> u16;
 
     /// For each of 16 `u32` whether it is at least `value`: bit `i` for number `i`.
     fn at_least(self, numbers: &[u8; 64], value: u32) -> u16;

@@ -1,10 +1,19 @@
-use super::Lanes;
+use super::{Kernel, Lanes};
+
+/// Out of line like the other backends, so that choosing among them is all that callers inline.
+#[inline(never)]
+pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Scalar)
+}
 
 /// Plain code, written so that compilers vectorise it where they can.
 #[derive(Clone, Copy)]
 pub(super) struct Scalar;
 
 impl Lanes for Scalar {
+    type Pair = [u16; 2];
+    type Outside = [u16; 16];
+
     #[inline(always)]
     fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize {
         let (thresholds, _) = thresholds.as_chunks::<2>();
@@ -13,14 +22,38 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn in_ranges(self, first: &[u8; 32], last: &[u8; 32], value: u16) -> u16 {
-        let (first, last) = (first.as_chunks::<2>().0, last.as_chunks::<2>().0);
-        let mut mask = 0;
-        for (i, (first, last)) in first.iter().zip(last).enumerate() {
-            let inside = u16::from_le_bytes(*first) <= value && value <= u16::from_le_bytes(*last);
-            mask |= u16::from(inside) << i;
+    fn pair(self, a: u16, b: u16) -> [u16; 2] {
+        [a, b]
+    }
+
+    #[inline(always)]
+    fn inside(self) -> [u16; 16] {
+        [0; 16]
+    }
+
+    #[inline(always)]
+    fn add(
+        self,
+        mut outside: [u16; 16],
+        first: &[u8; 64],
+        last: &[u8; 64],
+        pair: [u16; 2],
+    ) -> [u16; 16] {
+        let halves = first.as_chunks::<32>().0.iter().zip(last.as_chunks::<32>().0);
+        for (value, (first, last)) in pair.into_iter().zip(halves) {
+            let spans = first.as_chunks::<2>().0.iter().zip(last.as_chunks::<2>().0);
+            for (lane, (first, last)) in outside.iter_mut().zip(spans) {
+                let below = u16::from_le_bytes(*first).saturating_sub(value);
+                *lane |= below | value.saturating_sub(u16::from_le_bytes(*last));
+            }
         }
-        mask
+        outside
+    }
+
+    #[inline(always)]
+    fn inside_lanes(self, outside: [u16; 16]) -> u16 {
+        let bits = outside.iter().enumerate().map(|(i, lane)| u16::from(*lane == 0) << i);
+        bits.fold(0, |mask, bit| mask | bit)
     }
 
     #[inline(always)]

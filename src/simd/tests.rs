@@ -19,10 +19,11 @@ impl Naive {
         Self::u16s(thresholds).iter().filter(|threshold| **threshold < value).count()
     }
 
-    fn in_ranges(first: &[u8; 32], last: &[u8; 32], value: u16) -> u16 {
-        let pairs = Self::u16s(first).into_iter().zip(Self::u16s(last));
-        let bits = pairs.map(|(first, last)| (first..=last).contains(&value));
-        bits.enumerate().map(|(i, bit)| u16::from(bit) << i).sum()
+    /// For 16 lanes whether `a` is in the span of the lane and `b` in that of 16 lanes on.
+    fn in_spans(first: &[u8; 64], last: &[u8; 64], a: u16, b: u16) -> u16 {
+        let (first, last) = (Self::u16s(first), Self::u16s(last));
+        let inside = |lane: usize, value: u16| first[lane] <= value && value <= last[lane];
+        (0..16).map(|i| u16::from(inside(i, a) && inside(i + 16, b)) << i).sum()
     }
 
     fn at_least(numbers: &[u8; 64], value: u32) -> u16 {
@@ -32,12 +33,19 @@ impl Naive {
 }
 
 fn agrees<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64], value: u32) {
-    let (first, last) = (a.first_chunk().unwrap(), b.first_chunk().unwrap());
     // Values that stand in the arrays are the interesting ones.
-    let short = [value as u16, Naive::u16s(a)[3], Naive::u16s(b)[5], 0, u16::MAX];
+    let (of_a, of_b) = (Naive::u16s(a), Naive::u16s(b));
+    let short = [value as u16, of_a[3], of_b[5], of_a[19], of_b[30], 0, u16::MAX];
     for value in short {
         assert_eq!(lanes.count_below(a, value), Naive::count_below(a, value));
-        assert_eq!(lanes.in_ranges(first, last, value), Naive::in_ranges(first, last, value));
+        for other in short {
+            let pair = lanes.pair(value, other);
+            let once = lanes.add(lanes.inside(), a, b, pair);
+            assert_eq!(lanes.inside_lanes(once), Naive::in_spans(a, b, value, other));
+            let twice = lanes.add(once, b, a, pair);
+            let both = Naive::in_spans(a, b, value, other) & Naive::in_spans(b, a, value, other);
+            assert_eq!(lanes.inside_lanes(twice), both);
+        }
     }
     for value in [value, u32::from_le_bytes(*a.first_chunk().unwrap()), 0, u32::MAX] {
         assert_eq!(lanes.at_least(a, value), Naive::at_least(a, value));

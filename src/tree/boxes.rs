@@ -35,6 +35,8 @@ pub(super) struct Boxes {
     pub(super) needs: Vec<Headers>,
     /// For each box whether its rule ends the chain whenever the box matches.
     pub(super) ends: Vec<bool>,
+    /// A bit for each word in which some box does not take every number.
+    used: u32,
 }
 
 impl Boxes {
@@ -44,15 +46,23 @@ impl Boxes {
             Family::V6 => COUNT_V6,
         };
         let columns = vec![Vec::new(); words];
-        Self { columns, entries: Vec::new(), needs: Vec::new(), ends: Vec::new() }
+        Self { columns, entries: Vec::new(), needs: Vec::new(), ends: Vec::new(), used: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
+    /// The words in which some box does not take every number.
+    pub(super) fn used(&self) -> impl Iterator<Item = usize> {
+        (0..self.columns.len()).filter(|word| self.used >> word & 1 == 1)
+    }
+
     /// Adds the boxes of one rule.
     pub(super) fn push(&mut self, shape: &Shape, entry: u32, ends: bool) {
+        for part in &shape.parts {
+            self.used |= ((1 << part.width) - 1) << part.word;
+        }
         let mut digits = [0; 9];
         loop {
             for (word, column) in self.columns.iter_mut().enumerate() {

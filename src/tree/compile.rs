@@ -34,7 +34,7 @@ pub(super) fn compile<A: Clone + PartialEq>(
     let chain_table = writer.words(table);
     writer.finish();
     let lines = writer.bytes.len() / 64;
-    let header = [MAGIC, VERSION, lines as u32, rules.chains().len() as u32, chain_table as u32, 0];
+    let header = [MAGIC, VERSION, lines as u32, rules.chains().len() as u32, chain_table as u32];
     for (i, word) in header.into_iter().enumerate() {
         writer.set_word(i, word);
     }
@@ -44,7 +44,7 @@ pub(super) fn compile<A: Clone + PartialEq>(
     }
 }
 
-/// References count units of 16 bytes in 27 bits.
+/// References have 32 bits.
 const MAX_BYTES: usize = 1 << 31;
 
 fn too_large(config: &Config) -> BuildError {

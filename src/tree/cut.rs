@@ -47,8 +47,8 @@ impl Cutter {
         self.sample.clear();
         self.sample.extend(ids.iter().copied().step_by(step));
         let mut best: Option<Cut> = None;
-        for (word, span) in region.iter().enumerate() {
-            let Some(cut) = self.cut(boxes, word, *span, children) else { continue };
+        for word in boxes.used() {
+            let Some(cut) = self.cut(boxes, word, region[word], children) else { continue };
             let price = |cut: &Cut| cut.expected * cut.expected * cut.copies;
             if best.as_ref().is_none_or(|best| price(&cut) < price(best)) {
                 best = Some(cut);

@@ -4,21 +4,21 @@ use alloc::vec::Vec;
 
 use super::boxes::Boxes;
 use super::forest::Forest;
-use super::grow::{LEAF_BOXES, Node};
+use super::grow::Node;
+use super::leaf::LEAF_BOXES;
 
 /// How many packets are tried.
-const POINTS: usize = 1000;
+const POINTS: usize = 500;
 
 /// Nanoseconds, roughly, on a machine of 2023: a step through a node, through a leaf, the start
 /// of a tree; a read that misses the second-level cache.
-const NODE: f64 = 5.0;
+const NODE: f64 = 8.0;
 const LEAF: f64 = 9.0;
-const TREE: f64 = 2.0;
+const TREE: f64 = 4.0;
 const MISS: f64 = 20.0;
 
-/// Bytes that a box takes in a leaf, a leaf besides, and a node with its children.
-const BOX_BYTES: usize = 20;
-const LEAF_BYTES: usize = 28;
+/// Bytes of a leaf, and of a node with its children.
+const LEAF_BYTES: usize = 576;
 const NODE_BYTES: usize = 64;
 const CHILD_BYTES: usize = 4;
 
@@ -72,7 +72,7 @@ impl Points {
 
 fn size(node: &Node) -> usize {
     match node {
-        Node::Leaf(ids) => LEAF_BYTES + BOX_BYTES * ids.len(),
+        Node::Leaf(ids) => LEAF_BYTES * ids.len().div_ceil(LEAF_BOXES),
         Node::Cut(_, _, children) => {
             NODE_BYTES + children.iter().map(|child| CHILD_BYTES + size(child)).sum::<usize>()
         }
@@ -92,10 +92,9 @@ fn walk(mut node: &Node, boxes: &Boxes, point: &[u16], found: &mut u32) -> f64 {
             }
             Node::Leaf(ids) => {
                 let holds = |id: &u32| {
-                    let mut columns = boxes.columns.iter().zip(point);
-                    columns.all(|(column, number)| {
-                        let (first, last) = column[*id as usize];
-                        (first..=last).contains(number)
+                    boxes.used().all(|word| {
+                        let (first, last) = boxes.columns[word][*id as usize];
+                        (first..=last).contains(&point[word])
                     })
                 };
                 let place = ids.iter().position(holds);

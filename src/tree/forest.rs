@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 
 use super::boxes::Boxes;
 use super::estimate::Points;
-use super::grow::{Grower, Habit, LEAF_BOXES, Node};
+use super::grow::{Grower, Habit, Node};
 use super::image::MAX_TREES;
+use super::leaf::LEAF_BOXES;
 use super::words::SRC;
 
 /// Trees that together hold every box of a list.
@@ -24,7 +25,9 @@ impl Forest {
             return Self::of(boxes, [(Node::Leaf(all.clone()), all)]);
         }
         let points = Points::new(boxes);
-        let ways = WAYS.iter().map(|way| way.plant(boxes, &all));
+        // Copies and half-full leaves are for rule sets that leave room for them.
+        let roomy = boxes.len() * ROOMY_BYTES <= budget;
+        let ways = WAYS.iter().filter(|way| roomy || !way.lavish).map(|way| way.plant(boxes, &all));
         let priced = ways.map(|forest| (points.price(boxes, &forest, budget), forest));
         let best = priced.min_by(|(a, _), (b, _)| a.total_cmp(b));
         best.map_or_else(|| Self::of(boxes, []), |(_, forest)| forest)
@@ -39,24 +42,32 @@ impl Forest {
     }
 }
 
+/// Bytes a box that the budget must have for lavish ways to be worth trying.
+const ROOMY_BYTES: usize = 200;
+
 /// A way to share boxes out among trees.
 struct Way {
+    /// Whether it takes several times the memory of the others.
+    lavish: bool,
     /// Whether boxes are first grouped by which addresses they leave wide.
     group: bool,
     habit: Habit,
 }
 
-const fn way(group: bool, reach: f64, fill: usize, copies: usize) -> Way {
-    Way { group, habit: Habit { reach, fill, copies } }
+const fn way(lavish: bool, group: bool, reach: f64, fill: usize, copies: usize) -> Way {
+    Way { lavish, group, habit: Habit { reach, fill, copies } }
 }
 
-/// The ways that are tried: one tree with copies, wide boxes sent on, groups.
-const WAYS: [Way; 5] = [
-    way(false, 1.0, 14, 40),
-    way(false, 0.3, 14, 16),
-    way(false, 0.15, 14, 16),
-    way(true, 1.0, 14, 8),
-    way(true, 0.5, 14, 8),
+/// The ways that are tried: one tree with copies, wide boxes sent on, groups; the first two kinds
+/// also with wide nodes over half-full leaves.
+const WAYS: [Way; 7] = [
+    way(true, false, 1.0, 13, 40),
+    way(true, false, 1.0, 4, 40),
+    way(true, false, 0.3, 4, 16),
+    way(true, true, 1.0, 4, 8),
+    way(false, false, 0.3, 13, 16),
+    way(false, false, 0.15, 13, 16),
+    way(false, true, 1.0, 13, 8),
 ];
 
 impl Way {

@@ -4,9 +4,7 @@ use alloc::vec::Vec;
 
 use super::boxes::{ANY, Boxes, Span};
 use super::cut::{Cut, Cutter, MAX_CHILDREN};
-
-/// The most boxes of a leaf that is looked at in one step.
-pub(super) const LEAF_BOXES: usize = 16;
+use super::leaf::LEAF_BOXES;
 
 /// The most cuts on the way to a leaf.
 const MAX_DEPTH: usize = 24;
@@ -23,12 +21,36 @@ pub(super) enum Node {
     Cut(usize, Vec<u16>, Vec<Node>),
 }
 
+impl Node {
+    /// How many nodes it takes to reach the leaves of four boxes in five.
+    pub(super) fn usual_depth(&self) -> u32 {
+        let mut boxes_at = [0; MAX_DEPTH + 1];
+        self.count_boxes(0, &mut boxes_at);
+        let all: usize = boxes_at.iter().sum();
+        let mut reached = 0;
+        let enough = |boxes: &usize| {
+            reached += boxes;
+            reached * 5 >= all * 4
+        };
+        boxes_at.iter().position(enough).unwrap_or(0) as u32
+    }
+
+    fn count_boxes(&self, depth: usize, boxes_at: &mut [usize]) {
+        match self {
+            Self::Leaf(ids) => boxes_at[depth] += ids.len(),
+            Self::Cut(_, _, children) => {
+                children.iter().for_each(|child| child.count_boxes(depth + 1, boxes_at));
+            }
+        }
+    }
+}
+
 /// How a tree is grown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Habit {
     /// A box that reaches into more than this share of a cut's children goes to the next tree.
     pub(super) reach: f64,
-    /// How many boxes a leaf should have.
+    /// How many boxes a leaf should have: fewer make wider nodes, and fewer of them on the way.
     pub(super) fill: usize,
     /// The most boxes in all leaves together, for each box that the tree is grown from.
     pub(super) copies: usize,
@@ -135,23 +157,24 @@ impl<'b> Grower<'b> {
 
     fn takes_all(&self, id: u32, region: &[Span]) -> bool {
         let id = id as usize;
-        let covers = |(column, whole): (&Vec<Span>, &Span)| {
-            column[id].0 <= whole.0 && whole.1 <= column[id].1
+        let covers = |word: usize| {
+            let (first, last) = self.boxes.columns[word][id];
+            first <= region[word].0 && region[word].1 <= last
         };
-        self.boxes.ends[id] && self.boxes.columns.iter().zip(region).all(covers)
+        self.boxes.ends[id] && self.boxes.used().all(covers)
     }
 
     /// Whether box `before` takes all packets of the region that box `id` would match.
     fn hides(&self, before: u32, id: u32, region: &[Span]) -> bool {
         let (before, id) = (before as usize, id as usize);
         let boxes = self.boxes;
-        let covers = |(column, whole): (&Vec<Span>, &Span)| {
-            let (outer, inner) = (column[before], column[id]);
-            outer.0 <= inner.0.max(whole.0) && inner.1.min(whole.1) <= outer.1
+        let covers = |word: usize| {
+            let (outer, inner) = (boxes.columns[word][before], boxes.columns[word][id]);
+            outer.0 <= inner.0.max(region[word].0) && inner.1.min(region[word].1) <= outer.1
         };
         boxes.ends[before]
             && boxes.needs[id].contains(boxes.needs[before])
-            && boxes.columns.iter().zip(region).all(covers)
+            && boxes.used().all(covers)
     }
 }
 

@@ -2,26 +2,32 @@
 //!
 //! | what | layout |
 //! |---|---|
-//! | header | one line: magic, version, length in lines, chains, where the chain table is, default action |
+//! | header | one line: magic, version, length in lines, chains, where the chain table is |
 //! | chain | four words: its IPv4 forest, its IPv6 forest, its record table or 0, its rules |
-//! | forest | a word: how many trees; for each its root and its first rule's entry |
+//! | forest | a word: how many trees; for each three: its root, its first rule's entry, and how many nodes most lookups go through |
 //! | node | 32 thresholds of 2 bytes, ascending, the last of them the highest number there is; then a reference for each child. The child is the number of thresholds below the packet's word |
-//! | reference | low 5 bits: the word that the node cuts, or [`LEAF`]; the other 27: where, in units of 16 bytes |
+//! | reference | low 5 bits: the word that the node cuts, or [`PLAIN`] or [`WIDE`]; with those bits 0: the byte offset |
 //! | leaf | see [`leaf`](super::leaf) |
 //! | entry | high 24 bits: the rule; low 8: its action, or [`RECORD`] |
 //! | record | target kind and argument, a word each; how many checks follow; the checks |
 
-/// How many bytes a unit of position is: what references count in.
-pub(super) const UNIT: usize = 16;
+/// Where nodes, leaves and tables may begin: at multiples of so many bytes.
+pub(super) const UNIT: usize = 64;
 
-/// Marks a reference to a leaf.
-pub(super) const LEAF: u32 = 31;
+/// Marks a reference to a leaf that tests the usual words.
+pub(super) const PLAIN: u32 = 31;
 
-/// Bytes that may be read beyond the start of anything in an image.
-pub(super) const WINDOW: usize = 1088;
+/// Marks a reference to a leaf that says which words it tests.
+pub(super) const WIDE: u32 = 30;
+
+/// Bytes of a node with as many children as there can be.
+pub(super) const NODE_BYTES: usize = 64 + 4 * 32;
 
 /// In an entry: the rule does more than decide, its record says what.
-pub(super) const RECORD: u32 = 0xff;
+pub(super) const RECORD: u32 = 0xfe;
+
+/// No entry: no rule matched. Every leaf's entries end with it.
+pub(super) const NOTHING: u32 = u32::MAX;
 
 /// Bytes of a chain's line in the chain table.
 pub(super) const CHAIN_BYTES: usize = 16;
@@ -34,6 +40,9 @@ pub(super) const VERSION: u32 = 1;
 
 /// The most trees of one chain and family.
 pub(super) const MAX_TREES: usize = 6;
+
+/// The number of the default action.
+pub(super) const DEFAULT_ACTION: u32 = 0;
 
 /// A target, as a record's first word says it. The second word is its argument.
 pub(super) mod target {
@@ -65,16 +74,11 @@ impl<'a> Image<'a> {
         bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 
-    /// The window that begins at the place a reference names.
+    /// The `N` bytes at the place a reference names.
     #[inline(always)]
-    pub(super) fn window(&self, reference: u32) -> Option<&'a [u8; WINDOW]> {
-        let from = (reference >> 5) as usize * UNIT;
-        self.bytes.get(from..)?.first_chunk()
-    }
-
-    /// The number of the default action.
-    pub(super) fn default_action(&self) -> u32 {
-        self.word(5)
+    pub(super) fn window<const N: usize>(&self, reference: u32) -> Option<&'a [u8; N]> {
+        let from = (reference & !31) as usize;
+        self.bytes.get(from..from.checked_add(N)?)?.first_chunk()
     }
 
     /// Four words about a chain: see the table above.

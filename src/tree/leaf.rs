@@ -1,109 +1,164 @@
-//! Leaves: up to 16 boxes side by side, tested all at once.
+//! Leaves: up to 15 boxes side by side, tested all at once.
 //!
-//! | offset | what |
+//! | line | what |
 //! |---|---|
-//! | 0 | 2 bytes: a bit for each box |
-//! | 2 | 2 bytes: a bit for each box that needs ports |
-//! | 4 | 2 bytes: a bit for each box that needs an ICMP header |
-//! | 6 | a byte: how many columns; [`MORE`] added when another leaf follows that goes on with this one |
-//! | 7 | a byte: where the entries are, in units of 4 bytes from the start of the leaf |
-//! | 8 | for each column 6 bytes: the word; where its first numbers and where its last numbers are (units of 4 bytes); 0; 2 bytes, a bit for each box that takes any number |
-//! | then | the numbers, 2 bytes a box; one list serves as first and last where every box asks for one number or any |
-//! | then | the entries, 4 bytes a box |
+//! | 0 | the boxes' entries, 4 bytes each; then 4 bytes of flags: a bit for each box that needs ports, [`MORE`] when another leaf goes on with this one, and a bit for each box that needs an ICMP header, from bit 16 up |
+//! | wide leaves: 1 | how many pairs of words are tested; a byte of 0; two bytes a pair, the words |
+//! | two a pair | where the boxes begin and where they end: 16 numbers of 2 bytes for one word, and 16 for the other |
 //!
-//! A word that every box takes all of, as far as packets of the leaf have it, has no column.
+//! A plain leaf tests the [`PLAIN_PAIRS`]; it serves IPv4 rules that ask for nothing else. A lane
+//! without a box begins behind its end.
 
-use super::image::WINDOW;
-use super::words::{Headers, Words};
+use super::image::{Image, NOTHING, PLAIN};
+use super::words::{DST_PORT, DST_V4, Headers, PROTOCOL, SRC, SRC_PORT, STATE, Words};
 use crate::simd::Lanes;
 
-/// In the byte with the number of columns: the next leaf goes on with this one.
-pub(super) const MORE: u8 = 0x80;
+/// The most boxes of a leaf.
+pub(super) const LEAF_BOXES: usize = 15;
 
-/// Bytes before the columns' descriptions.
-pub(super) const HEADER: usize = 8;
+/// In the flags: the leaf behind this one goes on with it.
+pub(super) const MORE: u32 = 0x8000;
 
-/// Bytes that describe a column.
-pub(super) const COLUMN: usize = 6;
+/// Bytes of a line.
+pub(super) const LINE: usize = 64;
 
-/// Columns that are tested without asking whether there are so many.
-const USUAL: usize = 8;
+/// What a plain leaf tests.
+pub(super) const PLAIN_PAIRS: [(usize, usize); 4] =
+    [(SRC, SRC + 1), (DST_V4, DST_V4 + 1), (SRC_PORT, DST_PORT), (PROTOCOL, STATE)];
 
-/// A leaf in its window.
+/// The most pairs of a wide leaf: 23 words.
+pub(super) const MOST_PAIRS: usize = 12;
+
+/// Bytes of a plain leaf.
+const PLAIN_BYTES: usize = LINE * (1 + 2 * PLAIN_PAIRS.len());
+
+/// Bytes of the largest leaf, which may be read wherever one begins.
+pub(super) const MOST_BYTES: usize = LINE * (2 + 2 * MOST_PAIRS);
+
+/// A packet's words as plain leaves test them.
+#[derive(Clone, Copy)]
+pub(super) struct Probe<L: Lanes> {
+    pairs: [L::Pair; PLAIN_PAIRS.len()],
+}
+
+impl<L: Lanes> Probe<L> {
+    #[inline(always)]
+    pub(super) fn new(lanes: L, words: &Words) -> Self {
+        Self {
+            pairs: PLAIN_PAIRS.map(|(a, b)| lanes.pair(words.word(a as u8), words.word(b as u8))),
+        }
+    }
+}
+
+/// A leaf, and which of its boxes hold a packet: a bit each, the first rule's lowest.
 #[derive(Clone, Copy)]
 pub(super) struct Leaf<'a> {
-    window: &'a [u8; WINDOW],
+    entries: &'a [u8; LINE],
+    pub(super) mask: u16,
 }
 
 impl<'a> Leaf<'a> {
+    /// Tests the boxes of the leaf that `reference` names.
     #[inline(always)]
-    pub(super) fn new(window: &'a [u8; WINDOW]) -> Self {
-        Self { window }
-    }
-
-    /// The boxes that hold the packet, a bit each, the first rule's lowest.
-    #[inline(always)]
-    pub(super) fn matching<L: Lanes>(self, lanes: L, words: &Words) -> u16 {
-        let columns = usize::from(self.window[6] & 31);
-        let mut mask = self.short(0);
-        if !words.headers.contains(Headers::PORTS) {
-            mask &= !self.short(2);
+    pub(super) fn test<L: Lanes>(
+        image: Image<'a>,
+        reference: u32,
+        lanes: L,
+        words: &Words,
+        probe: &Probe<L>,
+    ) -> Option<Self> {
+        let (entries, outside) = match reference & 31 == PLAIN {
+            true => Self::plain(image.window(reference)?, lanes, probe),
+            false => Self::wide(image.window(reference)?, lanes, words),
+        };
+        let flags = flags(entries);
+        let mut mask = lanes.inside_lanes(outside);
+        if words.headers == Headers::PORTS {
+            mask &= !((flags >> 16) as u16);
+        } else {
+            mask &= !lacking(flags, words.headers);
         }
-        if !words.headers.contains(Headers::ICMP) {
-            mask &= !self.short(4);
+        Some(Self { entries, mask })
+    }
+
+    #[inline(always)]
+    fn plain<L: Lanes>(
+        bytes: &'a [u8; PLAIN_BYTES],
+        lanes: L,
+        probe: &Probe<L>,
+    ) -> (&'a [u8; LINE], L::Outside) {
+        let lines = bytes.as_chunks::<LINE>().0;
+        let mut outside = lanes.inside();
+        for (i, pair) in probe.pairs.iter().enumerate() {
+            outside = lanes.add(outside, &lines[1 + 2 * i], &lines[2 + 2 * i], *pair);
         }
-        for i in 0..USUAL {
-            // Beyond the last column something is tested too, and does not count.
-            let beyond = if i < columns { 0 } else { u16::MAX };
-            mask &= self.column(lanes, words, i) | beyond;
+        (&lines[0], outside)
+    }
+
+    #[inline(always)]
+    fn wide<L: Lanes>(
+        bytes: &'a [u8; MOST_BYTES],
+        lanes: L,
+        words: &Words,
+    ) -> (&'a [u8; LINE], L::Outside) {
+        let lines = bytes.as_chunks::<LINE>().0;
+        let mut outside = lanes.inside();
+        for i in 0..usize::from(lines[1][0]).min(MOST_PAIRS) {
+            let pair = lanes.pair(words.word(lines[1][2 + 2 * i]), words.word(lines[1][3 + 2 * i]));
+            outside = lanes.add(outside, &lines[2 + 2 * i], &lines[3 + 2 * i], pair);
         }
-        for i in USUAL..columns {
-            mask &= self.column(lanes, words, i);
-        }
-        mask
+        (&lines[0], outside)
+    }
+
+    /// The entry of the first box in the mask.
+    #[inline(always)]
+    pub(super) fn entry(self) -> u32 {
+        let place = (self.mask | 0x8000).trailing_zeros() as usize & 15;
+        let entry = self.number(place);
+        if self.mask == 0 { NOTHING } else { entry }
+    }
+
+    /// The same leaf, without the boxes in the mask whose entry is below `least`.
+    #[inline(always)]
+    pub(super) fn at_least<L: Lanes>(self, lanes: L, least: u32) -> Self {
+        Self { mask: self.mask & lanes.at_least(self.entries, least), ..self }
+    }
+
+    /// The same leaf, without the first box in the mask.
+    pub(super) fn without_first(self) -> Self {
+        Self { mask: self.mask & self.mask.wrapping_sub(1), ..self }
+    }
+
+    /// Whether another leaf goes on with this one.
+    #[inline(always)]
+    pub(super) fn has_more(self) -> bool {
+        flags(self.entries) & MORE != 0
     }
 
     #[inline(always)]
-    fn column<L: Lanes>(self, lanes: L, words: &Words, i: usize) -> u16 {
-        let at = HEADER + COLUMN * (i & 31);
-        let [word, first, last, any] = [0, 1, 2, 4].map(|offset| self.window[at + offset]);
-        let any = u16::from_le_bytes([any, self.window[at + 5]]);
-        lanes.in_ranges(self.numbers(first), self.numbers(last), words.word(word)) | any
+    fn number(self, i: usize) -> u32 {
+        u32::from_le_bytes(self.entries.as_chunks::<4>().0[i & 15])
     }
+}
 
-    #[inline(always)]
-    fn numbers(self, at: u8) -> &'a [u8; 32] {
-        let from = usize::from(at) * 4;
-        self.window[from..].first_chunk().unwrap_or(&[0; 32])
+/// How many bytes behind a leaf the one begins that goes on with it.
+pub(super) fn length(image: Image<'_>, reference: u32) -> u32 {
+    if reference & 31 == PLAIN {
+        return PLAIN_BYTES as u32;
     }
+    let pairs = image.window::<MOST_BYTES>(reference).map_or(0, |bytes| usize::from(bytes[LINE]));
+    (LINE * (2 + 2 * pairs.min(MOST_PAIRS))) as u32
+}
 
-    /// Of the boxes in `mask` those whose entry is at least `least`.
-    #[inline(always)]
-    pub(super) fn at_least<L: Lanes>(self, lanes: L, mask: u16, least: u32) -> u16 {
-        let from = usize::from(self.window[7]) * 4;
-        let entries = self.window[from..].first_chunk().unwrap_or(&[0; 64]);
-        mask & lanes.at_least(entries, least)
-    }
+#[inline(always)]
+fn flags(entries: &[u8; LINE]) -> u32 {
+    u32::from_le_bytes(entries.as_chunks::<4>().0[LEAF_BOXES])
+}
 
-    /// The entry of box `i`, modulo 16.
-    #[inline(always)]
-    pub(super) fn entry(self, i: u32) -> u32 {
-        let from = usize::from(self.window[7]) * 4 + (i as usize & 15) * 4;
-        let bytes = self.window[from..].first_chunk().unwrap_or(&[0; 4]);
-        u32::from_le_bytes(*bytes)
-    }
-
-    /// How many units of [`UNIT`](super::image::UNIT) bytes on the leaf is that goes on with this
-    /// one, if there is one.
-    #[inline(always)]
-    pub(super) fn more(self) -> Option<u32> {
-        let entries = u32::from(self.window[7]);
-        let words = entries + u32::from(self.short(0).count_ones() as u16);
-        (self.window[6] & MORE != 0).then(|| words.div_ceil(4))
-    }
-
-    #[inline(always)]
-    fn short(self, at: usize) -> u16 {
-        u16::from_le_bytes([self.window[at & 7], self.window[(at & 7) + 1]])
-    }
+/// A bit for each box that needs a header which a packet with these does not have.
+#[inline(always)]
+fn lacking(flags: u32, headers: Headers) -> u16 {
+    let ports = if headers.contains(Headers::PORTS) { 0 } else { flags as u16 };
+    let icmp = if headers.contains(Headers::ICMP) { 0 } else { (flags >> 16) as u16 };
+    ports | icmp
 }

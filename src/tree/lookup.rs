@@ -1,26 +1,31 @@
 //! Looking a packet up: the first rule at or after a place, and following chains.
 
-use super::image::{Image, LEAF, MAX_TREES, RECORD, target};
-use super::leaf::Leaf;
-use super::residual::{self, Subject};
+use super::image::{DEFAULT_ACTION, Image, MAX_TREES, NODE_BYTES, NOTHING, RECORD, WIDE, target};
+use super::leaf::{self, Leaf, Probe};
+use super::residual::{self, Judged, Subject};
 use super::words::Words;
-use crate::packet::Family;
+use crate::packet::{Family, Packet};
 use crate::rule::{ChainId, MAX_DEPTH, RuleId};
 use crate::simd::{Chosen, Kernel, Lanes};
-
-/// No entry: no rule matched.
-pub(super) const NOTHING: u32 = u32::MAX;
 
 /// More steps than any tree has, and more leaves than go on with each other.
 const MAX_STEPS: usize = 1 << 20;
 
-/// The trees of one chain for one family: each with its root and its first rule's entry.
+/// The trees of one chain for one family.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Roots {
     count: usize,
-    trees: [(u32, u32); MAX_TREES],
+    trees: [Root; MAX_TREES],
     /// The word index of the record table, 0 if no rule has a record.
     records: usize,
+}
+
+/// A tree: the reference to its root, its first rule's entry, the nodes most lookups go through.
+#[derive(Clone, Copy, Debug, Default)]
+struct Root {
+    reference: u32,
+    first: u32,
+    depth: u32,
 }
 
 impl Roots {
@@ -34,7 +39,8 @@ impl Roots {
         let mut roots = Self { records: records as usize / 4, ..Self::default() };
         roots.count = (image.word(at) as usize).min(MAX_TREES);
         for (i, tree) in roots.trees.iter_mut().take(roots.count).enumerate() {
-            *tree = (image.word(at + 1 + 2 * i), image.word(at + 2 + 2 * i));
+            let [reference, first, depth] = [1, 2, 3].map(|word| image.word(at + 3 * i + word));
+            *tree = Root { reference, first, depth };
         }
         roots
     }
@@ -57,62 +63,122 @@ pub(super) struct Find<'a> {
     pub(super) least: u32,
 }
 
+/// Finds the first rule of the base chain that matches.
+#[derive(Clone, Copy)]
+pub(super) struct First<'a, J> {
+    pub(super) image: Image<'a>,
+    pub(super) base: &'a [Roots; 2],
+    pub(super) judged: J,
+}
+
+impl<J: Judged> Kernel for First<'_, J> {
+    /// The rule's entry, or [`NOTHING`].
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> u32 {
+        let Self { image, base, judged } = self;
+        let words = &judged.words();
+        let roots = &base[words.family as usize & 1];
+        let subject = &judged.subject();
+        Find { image, roots, subject, words, mark: subject.mark(), least: 0 }.run(lanes)
+    }
+}
+
+/// [`First`] for several packets: `entries[i]` for `packets[i]`.
+pub(super) struct FirstOfEach<'a> {
+    pub(super) image: Image<'a>,
+    pub(super) base: &'a [Roots; 2],
+    pub(super) packets: &'a [Packet],
+    pub(super) entries: &'a mut [u32],
+}
+
+impl Kernel for FirstOfEach<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { image, base, packets, entries } = self;
+        for (packet, entry) in packets.iter().zip(entries) {
+            *entry = First { image, base, judged: (packet, None) }.run(lanes);
+        }
+    }
+}
+
 impl Kernel for Find<'_> {
     /// The rule's entry, or [`NOTHING`].
     type Output = u32;
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) -> u32 {
+        let probe = Probe::new(lanes, self.words);
         let mut found = NOTHING;
-        for (root, first) in self.roots.trees.iter().take(self.roots.count) {
-            if *first > found {
+        for root in self.roots.trees.iter().take(self.roots.count) {
+            if root.first > found {
                 break;
             }
-            found = found.min(self.tree(lanes, *root, found));
+            found = found.min(self.tree(lanes, &probe, root));
         }
         found
     }
 }
 
 impl Find<'_> {
-    /// The first entry in one tree, if it is below `found`.
+    /// The first entry in one tree.
+    ///
+    /// Most lookups take the same steps whatever the packet, so that no branch has to be guessed: a
+    /// reference to a leaf stays what it is for as many steps as most lookups need.
     #[inline(always)]
-    fn tree<L: Lanes>(&self, lanes: L, mut reference: u32, found: u32) -> u32 {
-        for _ in 0..MAX_STEPS {
-            let Some(window) = self.image.window(reference) else { return NOTHING };
-            if reference & 31 == LEAF {
-                let leaf = Leaf::new(window);
-                let entry = self.leaf(lanes, leaf, found);
-                match leaf.more() {
-                    Some(units) if entry == NOTHING => {
-                        reference = reference.saturating_add(units << 5);
-                        continue;
-                    }
-                    _ => return entry,
-                }
-            }
-            let value = self.words.word(reference as u8);
-            let (thresholds, children) =
-                window.split_first_chunk::<64>().unwrap_or((&[0; 64], &[]));
-            let child = lanes.count_below(thresholds, value) & 31;
-            let bytes = children.get(4 * child..).and_then(|rest| rest.first_chunk());
-            reference = bytes.map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes));
+    fn tree<L: Lanes>(&self, lanes: L, probe: &Probe<L>, root: &Root) -> u32 {
+        let mut reference = root.reference;
+        for _ in 0..root.depth {
+            let next = self.child(lanes, reference);
+            reference = if is_leaf(reference) { reference } else { next };
         }
-        NOTHING
+        for _ in 0..MAX_STEPS {
+            if is_leaf(reference) {
+                break;
+            }
+            reference = self.child(lanes, reference);
+        }
+        let leaf = Leaf::test(self.image, reference, lanes, self.words, probe);
+        let Some(leaf) = leaf else { return NOTHING };
+        let entry = leaf.entry();
+        if self.least > 0 || entry & 0xff == RECORD || (entry == NOTHING && leaf.has_more()) {
+            return self.leaf(lanes, probe, reference);
+        }
+        entry
     }
 
+    /// The reference to the child that the packet belongs to.
     #[inline(always)]
-    fn leaf<L: Lanes>(&self, lanes: L, leaf: Leaf<'_>, found: u32) -> u32 {
-        let mut mask = leaf.matching(lanes, self.words);
-        if self.least > 0 {
-            mask = leaf.at_least(lanes, mask, self.least);
-        }
-        while mask != 0 {
-            let entry = leaf.entry(mask.trailing_zeros());
-            if entry & 0xff != RECORD || entry > found || self.checks_hold(entry) {
-                return entry;
+    fn child<L: Lanes>(&self, lanes: L, reference: u32) -> u32 {
+        let Some(node) = self.image.window::<NODE_BYTES>(reference) else { return u32::MAX };
+        let (thresholds, children) = node.split_first_chunk::<64>().unwrap_or((&[0; 64], &[]));
+        let child = lanes.count_below(thresholds, self.words.word(reference as u8)) & 31;
+        let bytes = children.as_chunks::<4>().0.get(child);
+        bytes.map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes))
+    }
+
+    /// The first entry of a leaf that counts and whose checks hold, or of those that go on with it.
+    #[cold]
+    #[inline(always)]
+    fn leaf<L: Lanes>(&self, lanes: L, probe: &Probe<L>, mut reference: u32) -> u32 {
+        for _ in 0..MAX_STEPS {
+            let leaf = Leaf::test(self.image, reference, lanes, self.words, probe);
+            let Some(leaf) = leaf else { return NOTHING };
+            let mut left = leaf.at_least(lanes, self.least);
+            while left.mask != 0 {
+                let entry = left.entry();
+                if entry & 0xff != RECORD || self.checks_hold(entry) {
+                    return entry;
+                }
+                left = left.without_first();
             }
-            mask &= mask - 1;
+            if !leaf.has_more() {
+                return NOTHING;
+            }
+            reference = reference.saturating_add(leaf::length(self.image, reference));
         }
         NOTHING
     }
@@ -123,6 +189,12 @@ impl Find<'_> {
         let count = self.image.word(at.saturating_add(3));
         residual::hold(self.image, at.saturating_add(4), count, self.subject, self.words, self.mark)
     }
+}
+
+/// Whether a reference names a leaf.
+#[inline(always)]
+fn is_leaf(reference: u32) -> bool {
+    reference & 31 >= WIDE
 }
 
 /// What a lookup ends with: the number of the action, and the rule unless it is the default.
@@ -200,7 +272,7 @@ impl Follow<'_> {
                 Some(place) => place,
                 None => {
                     let Some(caller) = depth.checked_sub(1).and_then(|top| callers.get(top)) else {
-                        return self.default();
+                        return Verdict { action: DEFAULT_ACTION, rule: None };
                     };
                     depth -= 1;
                     *caller
@@ -213,9 +285,5 @@ impl Follow<'_> {
             let Self { image, subject, words, .. } = *self;
             entry = self.chosen.run(Find { image, roots: &roots, subject, words, mark, least });
         }
-    }
-
-    pub(super) fn default(&self) -> Verdict {
-        Verdict { action: self.image.default_action(), rule: None }
     }
 }

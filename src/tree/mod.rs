@@ -22,11 +22,12 @@ mod write;
 
 use alloc::vec::Vec;
 
-use self::image::{Image, RECORD};
-use self::lookup::{Find, Follow, NOTHING, Roots, Verdict};
-use self::residual::Subject;
+use self::image::{DEFAULT_ACTION, Image, NOTHING, RECORD};
+use self::lookup::{First, FirstOfEach, Follow, Roots, Verdict};
+use self::residual::{Judged, Subject};
+use self::words::Words;
 use crate::Config;
-use crate::packet::{Family, FlowKey, Packet, Tracked};
+use crate::packet::{Family, FlowKey, Fragment, Malformed, Packet, Tracked};
 use crate::rule::{BuildError, Decision, RuleId, RuleSet};
 use crate::simd::Chosen;
 
@@ -78,27 +79,33 @@ impl<A> Compiled<A> {
         tracked: Option<Tracked>,
         seen: &mut dyn FnMut(RuleId),
     ) -> Decision<'_, A> {
-        let verdict = self.verdict(&Subject::Packet(packet, tracked), seen);
-        Decision {
-            action: self.action(verdict),
-            rule: verdict.rule,
-            tracked,
-            fragment: packet.fragment,
-            malformed: packet.malformed,
-            refused: None,
-        }
+        let judged = (packet, tracked);
+        let entry = self.first(judged);
+        let verdict = self.verdict(entry, judged, seen);
+        self.decision(verdict, tracked, packet.fragment, packet.malformed)
     }
 
     #[inline]
     pub(crate) fn decide_key(&self, key: &FlowKey) -> Decision<'_, A> {
-        let verdict = self.verdict(&Subject::Key(key), &mut |_| {});
-        Decision {
-            action: self.action(verdict),
-            rule: verdict.rule,
-            tracked: None,
-            fragment: crate::packet::Fragment::Whole,
-            malformed: None,
-            refused: None,
+        let entry = self.first(key);
+        let verdict = self.verdict(entry, key, &mut |_| {});
+        self.decision(verdict, None, Fragment::Whole, None)
+    }
+
+    /// `decisions[i]` on `packets[i]`, none of them tracked, as far as both slices go.
+    pub(crate) fn decide_batch<'m>(
+        &'m self,
+        packets: &[Packet],
+        decisions: &mut [Decision<'m, A>],
+    ) {
+        let mut entries = [NOTHING; BATCH];
+        for (packets, decisions) in packets.chunks(BATCH).zip(decisions.chunks_mut(BATCH)) {
+            let (image, base) = (self.image.view(), &self.base);
+            self.chosen.run(FirstOfEach { image, base, packets, entries: &mut entries });
+            for ((packet, decision), entry) in packets.iter().zip(decisions).zip(entries) {
+                let verdict = self.verdict(entry, (packet, None), &mut |_| {});
+                *decision = self.decision(verdict, None, packet.fragment, packet.malformed);
+            }
         }
     }
 
@@ -111,29 +118,51 @@ impl<A> Compiled<A> {
         self.image.bytes.len()
     }
 
+    /// The entry of the first rule of the base chain that matches.
     #[inline(always)]
-    fn verdict(&self, subject: &Subject<'_>, seen: &mut dyn FnMut(RuleId)) -> Verdict {
-        let words = subject.words();
-        let image = self.image.view();
-        let roots = match words.family {
-            Family::V4 => &self.base[0],
-            Family::V6 => &self.base[1],
-        };
-        let mark = subject.mark();
-        let entry = self.chosen.run(Find { image, roots, subject, words: &words, mark, least: 0 });
-        let follow = Follow { image, chosen: self.chosen, subject, words: &words };
+    fn first(&self, judged: impl Judged) -> u32 {
+        self.chosen.run(First { image: self.image.view(), base: &self.base, judged })
+    }
+
+    /// What follows from the first entry of the base chain.
+    #[inline(always)]
+    fn verdict(&self, entry: u32, judged: impl Judged, seen: &mut dyn FnMut(RuleId)) -> Verdict {
         match entry {
-            NOTHING => follow.default(),
+            NOTHING => Verdict { action: DEFAULT_ACTION, rule: None },
             entry if entry & 0xff != RECORD => Verdict::of_entry(entry),
-            entry => follow.from(entry, roots, seen),
+            entry => self.follow(entry, &judged.subject(), &judged.words(), seen),
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn follow(
+        &self,
+        entry: u32,
+        subject: &Subject<'_>,
+        words: &Words,
+        seen: &mut dyn FnMut(RuleId),
+    ) -> Verdict {
+        let roots = &self.base[words.family as usize & 1];
+        let follow = Follow { image: self.image.view(), chosen: self.chosen, subject, words };
+        follow.from(entry, roots, seen)
+    }
+
     #[inline(always)]
-    fn action(&self, verdict: Verdict) -> &A {
-        self.actions.get(verdict.action as usize).unwrap_or(&self.default)
+    fn decision(
+        &self,
+        verdict: Verdict,
+        tracked: Option<Tracked>,
+        fragment: Fragment,
+        malformed: Option<Malformed>,
+    ) -> Decision<'_, A> {
+        let action = self.actions.get(verdict.action as usize).unwrap_or(&self.default);
+        Decision { action, rule: verdict.rule, tracked, fragment, malformed, refused: None }
     }
 }
+
+/// How many packets are looked up before their decisions are made up.
+const BATCH: usize = 64;
 
 /// The bytes of an image, its lines on cache lines.
 #[derive(Debug)]

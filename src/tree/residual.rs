@@ -39,35 +39,71 @@ pub(super) const fn stride(field: u32) -> usize {
 }
 
 /// What is being judged.
+pub(super) trait Judged: Copy {
+    /// The words that trees look at.
+    fn words(self) -> Words;
+
+    /// The same, for what looks at the rest.
+    fn subject<'s>(self) -> Subject<'s>
+    where
+        Self: 's;
+}
+
+/// A packet and its place in its connection.
+impl Judged for (&Packet, Option<Tracked>) {
+    #[inline(always)]
+    fn words(self) -> Words {
+        Words::of_packet(self.0, self.1)
+    }
+
+    #[inline(always)]
+    fn subject<'s>(self) -> Subject<'s>
+    where
+        Self: 's,
+    {
+        Subject::Packet(self.0)
+    }
+}
+
+impl Judged for &FlowKey {
+    #[inline(always)]
+    fn words(self) -> Words {
+        Words::of_key(self)
+    }
+
+    #[inline(always)]
+    fn subject<'s>(self) -> Subject<'s>
+    where
+        Self: 's,
+    {
+        Subject::Key(self)
+    }
+}
+
+/// What residual checks look at.
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'p> {
-    Packet(&'p Packet, Option<Tracked>),
+    Packet(&'p Packet),
     Key(&'p FlowKey),
 }
 
 impl Subject<'_> {
     #[inline(always)]
-    pub(super) fn words(&self) -> Words {
-        match self {
-            Self::Packet(packet, tracked) => Words::of_packet(packet, *tracked),
-            Self::Key(key) => Words::of_key(key),
-        }
-    }
-
     pub(super) fn mark(&self) -> u32 {
         self.packet().map_or(0, |packet| packet.mark)
     }
 
+    #[inline(always)]
     fn packet(&self) -> Option<&Packet> {
         match self {
-            Self::Packet(packet, _) => Some(packet),
+            Self::Packet(packet) => Some(packet),
             Self::Key(_) => None,
         }
     }
 
     fn addrs(&self) -> Addrs {
         match self {
-            Self::Packet(packet, _) => packet.addrs,
+            Self::Packet(packet) => packet.addrs,
             Self::Key(key) => key.addrs,
         }
     }

@@ -33,7 +33,7 @@ pub(super) const NO_INTERFACE: u16 = u16::MAX;
 
 /// A set of headers that a packet has or a rule needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Headers(pub(super) u8);
+pub(super) struct Headers(pub(super) usize);
 
 impl Headers {
     pub(super) const NONE: Self = Self(0);
@@ -51,6 +51,7 @@ impl Headers {
 
 /// A packet as the trees see it: one 16-bit number a word, words it does not have 0.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(super) struct Words {
     values: [u16; 32],
     pub(super) headers: Headers,

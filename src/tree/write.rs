@@ -6,10 +6,10 @@ use hashbrown::HashTable;
 
 use super::boxes::{ANY, Boxes, Span};
 use super::forest::Forest;
-use super::grow::{LEAF_BOXES, Node};
-use super::image::{LEAF, UNIT, WINDOW};
-use super::leaf::{COLUMN, HEADER, MORE};
-use super::words::Headers;
+use super::grow::Node;
+use super::image::{NOTHING, PLAIN, UNIT, WIDE};
+use super::leaf::{LEAF_BOXES, LINE, MORE, MOST_BYTES, PLAIN_PAIRS};
+use super::words::{COUNT_V4, Headers};
 
 /// An image being written.
 pub(super) struct Writer {
@@ -48,9 +48,9 @@ impl Writer {
         }
     }
 
-    /// Whole lines, with a window's length beyond all that is written.
+    /// Whole lines, with the length of the largest leaf beyond all that is written.
     pub(super) fn finish(&mut self) {
-        self.bytes.resize(self.bytes.len() + WINDOW, 0);
+        self.bytes.resize(self.bytes.len() + MOST_BYTES, 0);
         self.align(64);
     }
 
@@ -65,7 +65,8 @@ impl Writer {
         let mut words = alloc::vec![forest.trees.len() as u32];
         let mut region = alloc::vec![ANY; boxes.columns.len()];
         for (tree, first) in &forest.trees {
-            words.extend([self.node(boxes, tree, &mut region)?, *first]);
+            let root = self.node(boxes, tree, &mut region)?;
+            words.extend([root, *first, tree.usual_depth()]);
         }
         Ok(self.words(words))
     }
@@ -101,23 +102,60 @@ impl Writer {
     /// Appends a leaf, or several that go on with each other; returns the reference to it.
     fn leaf(&mut self, boxes: &Boxes, ids: &[u32], region: &[Span]) -> u32 {
         let at = self.align(UNIT);
-        let mut ids = ids;
+        let words = tested(boxes, ids, region);
+        let plain = boxes.columns.len() == COUNT_V4
+            && words.iter().all(|word| PLAIN_PAIRS.iter().any(|(a, b)| a == word || b == word));
+        let mut rest = ids;
         loop {
-            let mut count = ids.len().min(LEAF_BOXES);
-            let mut leaf = encode(boxes, &ids[..count], region);
-            while leaf.is_none() && count > 1 {
-                count /= 2;
-                leaf = encode(boxes, &ids[..count], region);
+            let (now, later) = rest.split_at(rest.len().min(LEAF_BOXES));
+            self.entries(boxes, now, !later.is_empty());
+            if plain {
+                self.pairs(boxes, now, &PLAIN_PAIRS, region);
+            } else {
+                let pairs = words.chunks(2).map(|pair| (pair[0], pair[pair.len() - 1]));
+                let pairs: Vec<(usize, usize)> = pairs.collect();
+                let bytes = pairs.iter().flat_map(|(a, b)| [*a as u8, *b as u8]);
+                self.bytes.extend([pairs.len() as u8, 0].into_iter().chain(bytes));
+                self.align(LINE);
+                self.pairs(boxes, now, &pairs, region);
             }
-            let from = self.align(UNIT);
-            self.bytes.extend(leaf.unwrap_or_default());
-            ids = &ids[count..];
-            if ids.is_empty() {
+            rest = later;
+            if rest.is_empty() {
                 break;
             }
-            self.bytes[from + 6] |= MORE;
         }
-        reference(self.shared(at), LEAF)
+        reference(self.shared(at), if plain { PLAIN } else { WIDE })
+    }
+
+    /// Appends a leaf's line of entries and flags.
+    fn entries(&mut self, boxes: &Boxes, ids: &[u32], more: bool) {
+        let mut line = [NOTHING; LEAF_BOXES + 1];
+        for (entry, id) in line.iter_mut().zip(ids) {
+            *entry = boxes.entries[*id as usize];
+        }
+        let needing = |headers| {
+            let needs = |id: &u32| boxes.needs[*id as usize].contains(headers);
+            ids.iter().enumerate().map(|(i, id)| u32::from(needs(id)) << i).sum::<u32>()
+        };
+        let more = if more { MORE } else { 0 };
+        line[LEAF_BOXES] = needing(Headers::PORTS) | more | needing(Headers::ICMP) << 16;
+        self.bytes.extend(line.into_iter().flat_map(u32::to_le_bytes));
+    }
+
+    /// Appends where boxes begin and end in pairs of words, as far as the region has them.
+    fn pairs(&mut self, boxes: &Boxes, ids: &[u32], pairs: &[(usize, usize)], region: &[Span]) {
+        for (a, b) in pairs {
+            let mut lines = [[u16::MAX; 32], [0; 32]];
+            for (half, word) in [a, b].into_iter().enumerate() {
+                for (i, id) in ids.iter().enumerate() {
+                    let (first, last) = boxes.columns[*word][*id as usize];
+                    lines[0][16 * half + i] = first.max(region[*word].0);
+                    lines[1][16 * half + i] = last.min(region[*word].1);
+                }
+            }
+            let numbers = lines.as_flattened().iter();
+            self.bytes.extend(numbers.flat_map(|number| number.to_le_bytes()));
+        }
     }
 
     /// Where the bytes from `from` on stand already; then they are taken back.
@@ -140,7 +178,7 @@ impl Writer {
 }
 
 fn reference(at: usize, low: u32) -> u32 {
-    ((at / UNIT) as u32) << 5 | low
+    at as u32 | low
 }
 
 /// FNV-1a over words of eight bytes: nobody gains by making leaves of a rule set collide.
@@ -154,66 +192,18 @@ fn hash(bytes: &[u8]) -> u64 {
     hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// One column of a leaf.
-struct Column {
-    word: usize,
-    first: Vec<u16>,
-    /// `None` if every box asks for one number, which is in `first`, or for any.
-    last: Option<Vec<u16>>,
-    any: u16,
-}
-
-/// The bytes of one leaf, or `None` if its columns take more room than offsets reach.
-fn encode(boxes: &Boxes, ids: &[u32], region: &[Span]) -> Option<Vec<u8>> {
-    let columns: Vec<Column> =
-        (0..region.len()).filter_map(|word| column(boxes, ids, word, region[word])).collect();
-    let bits = |test: &dyn Fn(&u32) -> bool| {
-        ids.iter().enumerate().map(|(i, id)| u16::from(test(id)) << i).sum::<u16>()
+/// The words in which some box leaves out a number of the region, one at least.
+fn tested(boxes: &Boxes, ids: &[u32], region: &[Span]) -> Vec<usize> {
+    let leaves_out = |word: &usize| {
+        let whole = region[*word];
+        ids.iter().any(|id| {
+            let (first, last) = boxes.columns[*word][*id as usize];
+            whole.0 < first || last < whole.1
+        })
     };
-    let needing = |headers| bits(&|id| boxes.needs[*id as usize].contains(headers));
-    let mut leaf = Vec::with_capacity(512);
-    for mask in [bits(&|_| true), needing(Headers::PORTS), needing(Headers::ICMP)] {
-        leaf.extend(mask.to_le_bytes());
+    let mut words: Vec<usize> = (0..region.len()).filter(leaves_out).collect();
+    if words.is_empty() {
+        words.push(0);
     }
-    leaf.extend([columns.len() as u8, 0]);
-    let list = (ids.len() * 2).next_multiple_of(4);
-    let mut next = (HEADER + COLUMN * columns.len()).next_multiple_of(4);
-    for column in &columns {
-        let first = u8::try_from(next / 4).ok()?;
-        next += list;
-        let mut last = first;
-        if column.last.is_some() {
-            last = u8::try_from(next / 4).ok()?;
-            next += list;
-        }
-        leaf.extend([column.word as u8, first, last, 0]);
-        leaf.extend(column.any.to_le_bytes());
-    }
-    leaf.resize(leaf.len().next_multiple_of(4), 0);
-    for numbers in columns.iter().flat_map(|column| [Some(&column.first), column.last.as_ref()]) {
-        leaf.extend(numbers.into_iter().flatten().flat_map(|number| number.to_le_bytes()));
-        leaf.resize(leaf.len().next_multiple_of(4), 0);
-    }
-    leaf[7] = u8::try_from(leaf.len() / 4).ok()?;
-    leaf.extend(ids.iter().flat_map(|id| boxes.entries[*id as usize].to_le_bytes()));
-    Some(leaf)
-}
-
-/// The column for a word, unless every box takes all that the region has.
-fn column(boxes: &Boxes, ids: &[u32], word: usize, region: Span) -> Option<Column> {
-    let clipped = |id: &u32| {
-        let (first, last) = boxes.columns[word][*id as usize];
-        (first.max(region.0), last.min(region.1))
-    };
-    let spans: Vec<Span> = ids.iter().map(clipped).collect();
-    if spans.iter().all(|span| *span == region) {
-        return None;
-    }
-    let first: Vec<u16> = spans.iter().map(|span| span.0).collect();
-    if spans.iter().any(|span| span.0 != span.1 && *span != region) {
-        let last = spans.iter().map(|span| span.1).collect();
-        return Some(Column { word, first, last: Some(last), any: 0 });
-    }
-    let any = spans.iter().enumerate().map(|(i, span)| u16::from(*span == region) << i).sum();
-    Some(Column { word, first, last: None, any })
+    words
 }
