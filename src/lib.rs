@@ -12,6 +12,7 @@ mod config;
 pub mod conntrack;
 pub mod packet;
 pub mod rule;
+#[cfg(feature = "alloc")]
 mod simd;
 #[cfg(feature = "alloc")]
 mod stateful;
@@ -30,6 +31,7 @@ pub use packet::{
 pub use rule::{Action, ChainId, Decision, Reject, RuleId};
 #[cfg(feature = "alloc")]
 pub use rule::{BuildError, Criteria, Rule, RuleSet, Target};
+#[cfg(feature = "alloc")]
 pub use simd::Backend;
 #[cfg(feature = "alloc")]
 pub use stateful::{Order, StatefulMatcher, Verdict};
