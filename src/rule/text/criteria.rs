@@ -124,7 +124,9 @@ impl Parser {
         let bit = 1 << field as u32;
         if self.seen & bit != 0 {
             let again = format!("another `{}`", name(field));
-            return Err(word.expected("each criterion at most once").found(&again));
+            return Err(word
+                .expected("each criterion at most once, with `,` between its alternatives")
+                .found(&again));
         }
         let others = self.seen & !(1 << Field::Comment as u32);
         let asks = !matches!(field, Field::Comment);

@@ -49,7 +49,7 @@ impl<'l> Line<'l> {
             let first = text.chars().next().map_or(0, char::len_utf8);
             match text.starts_with('"') {
                 true => Failure::new(start + text.len()..start + text.len(), "a closing `\"`"),
-                false => Failure::new(start..start + first, "a word"),
+                false => Failure::new(start..start + first, "a word or a space"),
             }
         })
     }

@@ -27,6 +27,9 @@ const FOREIGN: [(&str, &str); 20] = [
 /// The longest word, in bytes, that a suggestion is looked for.
 const LONGEST: usize = 64;
 
+/// How many characters of a longer word are enough to see which it is.
+const SHORTENED: usize = 3;
+
 /// The known word that `word` was probably meant to be.
 pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     if word.len() > LONGEST {
@@ -38,6 +41,7 @@ pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
     let candidates = known.filter(|name| name.len() <= LONGEST).filter_map(|name| {
         let distance = match foreign {
             Some((_, meant)) if *meant == name => 0,
+            _ if written.len() >= SHORTENED && name.starts_with(word) => 1,
             _ => distance(&written, &name.chars().collect::<Vec<_>>()),
         };
         (distance <= allowed).then_some((distance, name))
