@@ -1,9 +1,11 @@
 //! The text form of rules.
 
-use portcullis::{Packet, RuleSet};
-use proptest::prelude::*;
+mod errors;
+mod print;
+mod properties;
+mod read;
 
-use crate::strategies::{Rng, Shape, case, reduce, seeds, tracked};
+use portcullis::RuleSet;
 
 /// The shape of the text form: everything that it can say, as it is printed.
 const EVERYTHING: &str = r#"default reject with admin-prohibited
@@ -39,31 +41,4 @@ chain "two words"
 fn what_is_printed_is_what_was_read() {
     let rules: RuleSet = EVERYTHING.parse().unwrap();
     assert_eq!(rules.to_string(), EVERYTHING);
-}
-
-proptest! {
-    #[test]
-    fn rules_built_by_code_read_back(seed in seeds()) {
-        let (rules, packets) = case(seed, &Shape::STATEFUL);
-        if !reads_back(&rules, &packets, seed) {
-            let smallest = reduce(&rules, |rules| !reads_back(rules, &packets, seed));
-            panic!("seed {seed}: does not read back:\n{smallest}\n{smallest:?}");
-        }
-    }
-}
-
-/// Whether the text of the rule set is read as one that has the same rules and decides alike.
-/// Interface numbers may differ: they follow the order in which the rules were added.
-fn reads_back(rules: &RuleSet, packets: &[Packet], seed: u64) -> bool {
-    let mut rng = Rng::new(seed);
-    let Ok(read) = rules.to_string().parse::<RuleSet>() else { return false };
-    let same_rules = read.chains() == rules.chains();
-    same_rules
-        && packets
-            .iter()
-            .filter(|packet| packet.in_interface.or(packet.out_interface).is_none())
-            .all(|packet| {
-                let tracked = tracked(&mut rng);
-                read.first_match(packet, tracked) == rules.first_match(packet, tracked)
-            })
 }
