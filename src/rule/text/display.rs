@@ -140,9 +140,20 @@ fn write_rule<A: fmt::Display>(
 /// A chain without a name is shown in a form that cannot be read.
 fn write_chain_name(f: &mut fmt::Formatter<'_>, id: ChainId, name: Option<&str>) -> fmt::Result {
     match name {
-        Some(name) if is_plain_chain_name(name) => f.write_str(name),
-        Some(name) => write_quoted(f, name),
+        Some(name) => fmt::Display::fmt(&ChainName(name), f),
         None => write!(f, "<chain {}>", id.index()),
+    }
+}
+
+/// A chain's name as text has it, in quotation marks if need be.
+pub(super) struct ChainName<'n>(pub(super) &'n str);
+
+impl fmt::Display for ChainName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match is_plain_chain_name(self.0) {
+            true => f.write_str(self.0),
+            false => write_quoted(f, self.0),
+        }
     }
 }
 

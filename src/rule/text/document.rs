@@ -2,10 +2,11 @@
 
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::str::FromStr;
 
+use super::display::ChainName;
 use super::error::{Failure, TextError};
 use super::lexer::{Line, Word};
 use super::line::{Name, Statement, statement};
@@ -216,7 +217,8 @@ impl<'t, A: Clone> Draft<'t, A> {
 
     fn no_such_chain(&self, to: &Name<'_>) -> Failure {
         let known = self.ids.keys().map(|name| &**name);
-        to.word.expected("a chain that the text declares").suggest(nearest(&to.name, known))
+        let meant = nearest(&to.name, known).map(|name| ChainName(name).to_string());
+        to.word.expected("a chain that the text declares").suggest(meant)
     }
 
     fn build(self, default: A) -> RuleSet<A> {

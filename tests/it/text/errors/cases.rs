@@ -26,6 +26,8 @@
     ("jump a", (1, 7), "expected criteria, or `any` for a rule that matches every packet, found the end of the line"),
     ("jump a any", (1, 6), "expected a chain that the text declares, found `a`"),
     ("jump shs any\nchain ssh", (1, 6), "expected a chain that the text declares, found `shs`; did you mean `ssh`?"),
+    ("jump ab\u{e7} any\nchain \"abc\\n\"", (1, 6), "expected a chain that the text declares, found `abç`"),
+    ("jump \"abcde\" any\nchain \"abcd\\n\"", (1, 6), "expected a chain that the text declares, found `\"abcde\"`; did you mean `\"abcd\\n\"`?"),
     ("jump a any\ngoto b any\nchain a", (2, 6), "expected a chain that the text declares, found `b`"),
     ("goto a tcp\nchain b\naccept bogus", (3, 8), "expected a criterion such as `tcp`, `from`, `to` or `state`, found `bogus`"),
     ("jump <chain 2> any", (1, 6), "expected the name of a chain: letters, digits, `-`, `_` and `.`, or anything in quotation marks, found `<chain`"),
