@@ -37,8 +37,9 @@ impl fmt::Display for InterfaceName {
     }
 }
 
-/// The most interface names that the rules of a rule set can tell apart.
-pub(crate) const MAX_INTERFACES: usize = 1 << 16;
+/// The most interface names that the rules of a rule set can tell apart: numbers have 16 bits, and
+/// the highest one is for packets whose interface no rule names.
+pub(crate) const MAX_INTERFACES: usize = u16::MAX as usize;
 
 /// The interface names of a rule set, each with its number.
 ///
@@ -64,10 +65,6 @@ impl Interfaces {
         names.iter().all(|name| number(name).is_none_or(|number| number < MAX_INTERFACES))
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.names.len()
-    }
-
     /// The number for the interface called `name`, if any rule can tell it from others.
     pub(crate) fn id(&self, name: &str) -> Option<InterfaceId> {
         let candidates = self.names.iter().enumerate().filter(|(_, known)| known.matches(name));
@@ -79,9 +76,17 @@ impl Interfaces {
         self.names.get(usize::from(id.0))
     }
 
-    /// Whether a rule's `pattern` stands for the interfaces with this number.
-    pub(crate) fn matches_number(&self, pattern: &InterfaceName, number: usize) -> bool {
-        self.names.get(number).is_some_and(|name| pattern.matches(name.as_str()))
+    /// The numbers of the interfaces that a rule's `pattern` stands for.
+    ///
+    /// # Complexity
+    ///
+    /// Logarithmic in the number of names; linear for a wildcard.
+    pub(crate) fn numbers(&self, pattern: &InterfaceName) -> Vec<usize> {
+        if !pattern.as_str().ends_with('*') {
+            return self.numbers.get(pattern).copied().into_iter().collect();
+        }
+        let names = self.names.iter().enumerate();
+        names.filter(|(_, name)| pattern.matches(name.as_str())).map(|(i, _)| i).collect()
     }
 
     /// Whether a rule's `pattern` stands for the interface that `id` numbers.

@@ -1,31 +1,16 @@
-//! Rules compiled to decision trees, and looking packets up in them.
-//!
-//! From rules to an answer, a file for each step: a rule becomes [`boxes`]; a [`forest`] of trees
-//! is grown from them ([`grow`], [`cut`]), the cheapest by [`estimate`]; [`write`] makes it an
-//! [`image`] of [`leaf`] and node bytes; [`lookup`] finds a packet's [`words`] there and checks
-//! what is [`residual`].
+//! Rules compiled to decision trees, and looking packets up in them: [`build`] writes an image,
+//! [`lookup`] reads it, and [`Compiled`] is both together with the actions of the rules.
 
-mod boxes;
-mod compile;
-mod cut;
-mod estimate;
-mod forest;
-mod grow;
-mod image;
-mod leaf;
+mod build;
 mod lookup;
-mod record;
-mod residual;
-mod spans;
-mod words;
-mod write;
 
 use alloc::vec::Vec;
 
-use self::image::{DEFAULT_ACTION, Image, NOTHING, RECORD};
-use self::lookup::{First, FirstOfEach, Follow, Roots, Verdict};
-use self::residual::{Judged, Subject};
-use self::words::Words;
+use self::lookup::find::{First, FirstOfEach, Roots};
+use self::lookup::follow::{Follow, Verdict};
+use self::lookup::image::{DEFAULT_ACTION, Image, NOTHING, RECORD};
+use self::lookup::subject::{Judged, Subject};
+use self::lookup::words::Words;
 use crate::Config;
 use crate::packet::{Family, FlowKey, Fragment, Malformed, Packet, Tracked};
 use crate::rule::{BuildError, Decision, RuleId, RuleSet};
@@ -45,7 +30,7 @@ impl<A: Clone + PartialEq> Compiled<A> {
     /// Compiles for packets that have been tracked.
     pub(crate) fn new(rules: &RuleSet<A>, config: &Config) -> Result<Self, BuildError> {
         rules.check()?;
-        let output = compile::compile(rules, config)?;
+        let output = build::compile(rules, config)?;
         let image = OwnedImage::new(output.bytes);
         let base = [Family::V4, Family::V6].map(|family| Roots::read(image.view(), 0, family));
         let default = rules.default_action().clone();
@@ -60,7 +45,7 @@ impl<A: Clone + PartialEq> Compiled<A> {
 
     /// Compiles for packets that have not: a rule that names a state is an error.
     pub(crate) fn stateless(rules: &RuleSet<A>, config: &Config) -> Result<Self, BuildError> {
-        compile::refuse_states(rules)?;
+        build::refuse_states(rules)?;
         Self::new(rules, config)
     }
 }
@@ -143,7 +128,8 @@ impl<A> Compiled<A> {
         words: &Words,
         seen: &mut dyn FnMut(RuleId),
     ) -> Verdict {
-        let roots = &self.base[words.family as usize & 1];
+        let [v4, v6] = &self.base;
+        let roots = if words.family == Family::V4 { v4 } else { v6 };
         let follow = Follow { image: self.image.view(), chosen: self.chosen, subject, words };
         follow.from(entry, roots, seen)
     }

@@ -64,25 +64,31 @@ fn in_and_out_are_two_fields() {
 #[test]
 fn as_many_names_as_there_are_numbers() {
     let mut rules = RuleSet::new(Action::Drop);
-    for number in 0..65536 {
+    for number in 0..65535 {
         rules.push(Rule::accept().in_interface(format!("if{number}").as_str()));
     }
     rules.check().unwrap();
-    let id = rules.interface("if65535").unwrap();
-    assert_eq!(rules.interface_name(id).unwrap().as_str(), "if65535");
+    let id = rules.interface("if65534").unwrap();
+    assert_eq!(rules.interface_name(id).unwrap().as_str(), "if65534");
+    // The highest number must not be taken for "no interface".
+    let matcher = StatelessMatcher::compile(&rules, &Config::new()).unwrap();
+    let mut packet: Packet = syn();
+    assert_eq!(matcher.classify(&packet).rule, None);
+    packet.in_interface = Some(id);
+    assert_eq!(matcher.classify(&packet).rule, rules.first_match(&packet, None).rule);
 }
 
 /// A name without a number would make `in not NAME` hold of packets of that very interface.
 #[test]
 fn more_names_than_numbers_are_refused() {
     let mut rules = RuleSet::new(Action::Drop);
-    for number in 0..65536 {
+    for number in 0..65535 {
         rules.push(Rule::accept().in_interface(format!("if{number}").as_str()));
     }
-    let id = rules.push(Rule::drop().out_interface(not("if65536")));
+    let id = rules.push(Rule::drop().out_interface(not("if65535")));
     let error = rules.check().unwrap_err();
     assert_eq!(error.rule(), Some(id));
-    let limit = "rule 65537 of chain `base`: rules name at most 65536 different interfaces";
+    let limit = "rule 65536 of chain `base`: rules name at most 65535 different interfaces";
     assert_eq!(error.to_string(), limit);
     assert!(StatelessMatcher::compile(&rules, &Config::new()).is_err());
 }

@@ -1,0 +1,163 @@
+//! Compiling a rule set into an image.
+//!
+//! A rule becomes [`boxes`], and a [`record`] if it does more than decide; a [`forest`] of trees is
+//! grown from the boxes ([`grow`], [`cut`]), the one that [`estimate`] says is cheapest to look up
+//! in; [`write`] makes bytes of it.
+
+mod boxes;
+mod cut;
+mod estimate;
+mod forest;
+mod grow;
+mod record;
+mod spans;
+mod write;
+
+use alloc::vec::Vec;
+
+use self::boxes::{Boxes, Shape};
+use self::forest::Forest;
+use self::record::{has_checks, record};
+use self::write::{TooLarge, Writer};
+use crate::Config;
+use crate::packet::Family;
+use crate::rule::{BuildError, Chain, ChainId, Kind, Limit, Rule, RuleId, RuleSet, Target};
+use crate::tree::lookup::image::{CHAIN_BYTES, MAGIC, RECORD, VERSION};
+
+/// A compiled rule set: the image's bytes, and the actions that it numbers.
+pub(in crate::tree) struct Output<A> {
+    pub(in crate::tree) bytes: Vec<u8>,
+    /// The default action is the first.
+    pub(in crate::tree) actions: Vec<A>,
+}
+
+/// Compiles a rule set that has been checked.
+pub(in crate::tree) fn compile<A: Clone + PartialEq>(
+    rules: &RuleSet<A>,
+    config: &Config,
+) -> Result<Output<A>, BuildError> {
+    let actions = distinct_actions(rules);
+    let mut writer = Writer::new(64, config.size_limit.min(MAX_BYTES));
+    let mut table = Vec::with_capacity(rules.chains().len() * CHAIN_BYTES / 4);
+    for chain in rules.chains() {
+        let compiler = Compiler { rules, chain, actions: &actions, budget: config.memory_budget };
+        let line = compiler.write(&mut writer);
+        table.extend(line.map_err(|TooLarge| too_large(config))?);
+    }
+    let chain_table = writer.words(table);
+    writer.finish();
+    let lines = writer.bytes.len() / 64;
+    let header = [MAGIC, VERSION, lines as u32, rules.chains().len() as u32, chain_table as u32];
+    for (i, word) in header.into_iter().enumerate() {
+        writer.set_word(i, word);
+    }
+    match writer.bytes.len() <= config.size_limit {
+        true => Ok(Output { bytes: writer.bytes, actions }),
+        false => Err(too_large(config)),
+    }
+}
+
+/// References have 32 bits.
+const MAX_BYTES: usize = 1 << 31;
+
+fn too_large(config: &Config) -> BuildError {
+    BuildError::limit_of(Limit::Size { bytes: config.size_limit.min(MAX_BYTES) })
+}
+
+/// The default action and then the others, each once.
+fn distinct_actions<A: Clone + PartialEq>(rules: &RuleSet<A>) -> Vec<A> {
+    let mut actions = Vec::from([rules.default_action().clone()]);
+    for rule in rules.chains().iter().flat_map(Chain::rules) {
+        if let Target::Action(action) = &rule.target
+            && !actions.contains(action)
+        {
+            actions.push(action.clone());
+        }
+    }
+    actions
+}
+
+/// Compiles one chain.
+struct Compiler<'r, A> {
+    rules: &'r RuleSet<A>,
+    chain: &'r Chain<A>,
+    actions: &'r [A],
+    budget: usize,
+}
+
+impl<A: PartialEq> Compiler<'_, A> {
+    /// Writes both families' forests and records; returns the chain's line of the chain table.
+    fn write(&self, writer: &mut Writer) -> Result<[u32; 4], TooLarge> {
+        let [v4, v6] = [Family::V4, Family::V6].map(|family| self.family(family));
+        let forests = [&v4, &v6].map(|family| {
+            let forest = Forest::plant(&family.boxes, self.budget);
+            writer.forest(&family.boxes, &forest)
+        });
+        let records_v4 = self.records(writer, &v4.records);
+        let records_v6 = match v4.records == v6.records {
+            true => records_v4,
+            false => self.records(writer, &v6.records),
+        };
+        let [forest_v4, forest_v6] = forests;
+        Ok([forest_v4? as u32, forest_v6? as u32, records_v4, records_v6])
+    }
+
+    /// The boxes and the records of all rules that packets of a family can match.
+    fn family(&self, family: Family) -> OneFamily {
+        let mut boxes = Boxes::new(family);
+        let mut records = Vec::new();
+        for (index, rule) in self.chain.rules().iter().enumerate() {
+            let shape = Shape::new(&rule.criteria, family, self.rules.interfaces());
+            let Some(shape) = shape else { continue };
+            let checked = has_checks(&rule.criteria, &shape);
+            let plain = self.plain_action(rule).filter(|_| !checked);
+            if plain.is_none() {
+                records.push((index as u32, record(rule, &shape, |action| self.number(action))));
+            }
+            let ends = !checked && !matches!(rule.target, Target::Jump(_) | Target::Continue(_));
+            boxes.push(&shape, (index as u32) << 8 | plain.unwrap_or(RECORD), ends);
+        }
+        OneFamily { boxes, records }
+    }
+
+    /// The number of a rule's action, if an entry has room for it.
+    fn plain_action(&self, rule: &Rule<A>) -> Option<u32> {
+        match &rule.target {
+            Target::Action(action) => Some(self.number(action)).filter(|number| *number < RECORD),
+            _ => None,
+        }
+    }
+
+    fn number(&self, action: &A) -> u32 {
+        self.actions.iter().position(|known| known == action).unwrap_or(0) as u32
+    }
+
+    /// Writes records and a table of where they are, a word for each rule up to the last one that
+    /// has one; returns the table's byte offset, 0 if there are none.
+    fn records(&self, writer: &mut Writer, records: &[(u32, Vec<u32>)]) -> u32 {
+        let Some((last, _)) = records.last() else { return 0 };
+        let mut table = alloc::vec![0; *last as usize + 1];
+        for (rule, words) in records {
+            table[*rule as usize] = (writer.words(words.iter().copied()) / 4) as u32;
+        }
+        writer.words(table) as u32
+    }
+}
+
+/// A chain's boxes and records for one family.
+struct OneFamily {
+    boxes: Boxes,
+    records: Vec<(u32, Vec<u32>)>,
+}
+
+/// The error for a rule that asks for the connection state, if there is one.
+pub(in crate::tree) fn refuse_states<A>(rules: &RuleSet<A>) -> Result<(), BuildError> {
+    for (chain, list) in rules.chains().iter().enumerate() {
+        let asks = |rule: &Rule<A>| !rule.criteria.state.is_any();
+        if let Some(index) = list.rules().iter().position(asks) {
+            let id = RuleId::new(ChainId(chain as u32), index as u32);
+            return Err(rules.error_at(id, Kind::StateWithoutTracking));
+        }
+    }
+    Ok(())
+}

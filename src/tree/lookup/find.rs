@@ -1,0 +1,199 @@
+//! The first rule of a chain, at or after a place, that matches.
+
+use super::image::{Image, MAX_TREES, NODE_BYTES, NOTHING, RECORD, WIDE};
+use super::leaf::{self, Leaf, Probe};
+use super::residual;
+use super::subject::{Judged, Subject};
+use super::words::Words;
+use crate::packet::{Family, Packet};
+use crate::simd::{Kernel, Lanes};
+
+/// More steps than any tree has, and more leaves than go on with each other.
+const MAX_STEPS: usize = 1 << 20;
+
+/// The trees of one chain for one family.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::tree) struct Roots {
+    count: usize,
+    trees: [Root; MAX_TREES],
+    /// The word index of the record table, 0 if no rule has a record.
+    records: usize,
+}
+
+/// A tree: the reference to its root, its first rule's entry, the nodes most lookups go through.
+#[derive(Clone, Copy, Debug, Default)]
+struct Root {
+    reference: u32,
+    first: u32,
+    depth: u32,
+}
+
+impl Roots {
+    pub(in crate::tree) fn read(image: Image<'_>, chain: u32, family: Family) -> Self {
+        let [v4, v6, records_v4, records_v6] = image.chain(chain);
+        let (forest, records) = match family {
+            Family::V4 => (v4, records_v4),
+            Family::V6 => (v6, records_v6),
+        };
+        let at = forest as usize / 4;
+        let mut roots = Self { records: records as usize / 4, ..Self::default() };
+        roots.count = (image.word(at) as usize).min(MAX_TREES);
+        for (i, tree) in roots.trees.iter_mut().take(roots.count).enumerate() {
+            let [reference, first, depth] = [1, 2, 3].map(|word| image.word(at + 3 * i + word));
+            *tree = Root { reference, first, depth };
+        }
+        roots
+    }
+
+    /// The word where the record of the rule with this entry begins.
+    pub(in crate::tree) fn record(&self, image: Image<'_>, entry: u32) -> usize {
+        image.word(self.records.saturating_add((entry >> 8) as usize)) as usize
+    }
+}
+
+/// Finds the first rule of a chain, at or after a place, that matches a packet.
+#[derive(Clone, Copy)]
+pub(in crate::tree) struct Find<'a> {
+    pub(in crate::tree) image: Image<'a>,
+    pub(in crate::tree) roots: &'a Roots,
+    pub(in crate::tree) subject: &'a Subject<'a>,
+    pub(in crate::tree) words: &'a Words,
+    pub(in crate::tree) mark: u32,
+    /// The least entry that counts.
+    pub(in crate::tree) least: u32,
+}
+
+/// Finds the first rule of the base chain that matches.
+#[derive(Clone, Copy)]
+pub(in crate::tree) struct First<'a, J> {
+    pub(in crate::tree) image: Image<'a>,
+    pub(in crate::tree) base: &'a [Roots; 2],
+    pub(in crate::tree) judged: J,
+}
+
+impl<J: Judged> Kernel for First<'_, J> {
+    /// The rule's entry, or [`NOTHING`].
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> u32 {
+        let Self { image, base, judged } = self;
+        let words = &judged.words();
+        let [v4, v6] = base;
+        let roots = if words.family == Family::V4 { v4 } else { v6 };
+        let subject = &judged.subject();
+        Find { image, roots, subject, words, mark: subject.mark(), least: 0 }.run(lanes)
+    }
+}
+
+/// [`First`] for several packets: `entries[i]` for `packets[i]`.
+pub(in crate::tree) struct FirstOfEach<'a> {
+    pub(in crate::tree) image: Image<'a>,
+    pub(in crate::tree) base: &'a [Roots; 2],
+    pub(in crate::tree) packets: &'a [Packet],
+    pub(in crate::tree) entries: &'a mut [u32],
+}
+
+impl Kernel for FirstOfEach<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { image, base, packets, entries } = self;
+        for (packet, entry) in packets.iter().zip(entries) {
+            *entry = First { image, base, judged: (packet, None) }.run(lanes);
+        }
+    }
+}
+
+impl Kernel for Find<'_> {
+    /// The rule's entry, or [`NOTHING`].
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> u32 {
+        let probe = Probe::new(lanes, self.words);
+        let mut found = NOTHING;
+        for root in self.roots.trees.iter().take(self.roots.count) {
+            if root.first > found {
+                break;
+            }
+            found = found.min(self.tree(lanes, &probe, root));
+        }
+        found
+    }
+}
+
+impl Find<'_> {
+    /// The first entry in one tree.
+    ///
+    /// Most lookups take the same steps whatever the packet, so that no branch has to be guessed: a
+    /// reference to a leaf stays what it is for as many steps as most lookups need.
+    #[inline(always)]
+    fn tree<L: Lanes>(&self, lanes: L, probe: &Probe<L>, root: &Root) -> u32 {
+        let mut reference = root.reference;
+        for _ in 0..root.depth {
+            let next = self.child(lanes, reference);
+            reference = if is_leaf(reference) { reference } else { next };
+        }
+        for _ in 0..MAX_STEPS {
+            if is_leaf(reference) {
+                break;
+            }
+            reference = self.child(lanes, reference);
+        }
+        let leaf = Leaf::test(self.image, reference, lanes, self.words, probe);
+        let Some(leaf) = leaf else { return NOTHING };
+        let entry = leaf.entry();
+        if self.least > 0 || entry & 0xff == RECORD || (entry == NOTHING && leaf.has_more()) {
+            return self.leaf(lanes, probe, reference);
+        }
+        entry
+    }
+
+    /// The reference to the child that the packet belongs to.
+    #[inline(always)]
+    fn child<L: Lanes>(&self, lanes: L, reference: u32) -> u32 {
+        let Some(node) = self.image.window::<NODE_BYTES>(reference) else { return u32::MAX };
+        let (thresholds, children) = node.split_first_chunk::<64>().unwrap_or((&[0; 64], &[]));
+        let child = lanes.count_below(thresholds, self.words.word(reference as u8)) & 31;
+        let bytes = children.as_chunks::<4>().0.get(child);
+        bytes.map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes))
+    }
+
+    /// The first entry of a leaf that counts and whose checks hold, or of those that go on with it.
+    #[cold]
+    #[inline(always)]
+    fn leaf<L: Lanes>(&self, lanes: L, probe: &Probe<L>, mut reference: u32) -> u32 {
+        for _ in 0..MAX_STEPS {
+            let leaf = Leaf::test(self.image, reference, lanes, self.words, probe);
+            let Some(leaf) = leaf else { return NOTHING };
+            let mut left = leaf.at_least(lanes, self.least);
+            while left.mask != 0 {
+                let entry = left.entry();
+                if entry & 0xff != RECORD || self.checks_hold(entry) {
+                    return entry;
+                }
+                left = left.without_first();
+            }
+            if !leaf.has_more() {
+                return NOTHING;
+            }
+            reference = reference.saturating_add(leaf::length(self.image, reference));
+        }
+        NOTHING
+    }
+
+    #[inline(never)]
+    fn checks_hold(&self, entry: u32) -> bool {
+        let at = self.roots.record(self.image, entry);
+        let count = self.image.word(at.saturating_add(3));
+        residual::hold(self.image, at.saturating_add(4), count, self.subject, self.words, self.mark)
+    }
+}
+
+/// Whether a reference names a leaf.
+#[inline(always)]
+fn is_leaf(reference: u32) -> bool {
+    reference & 31 >= WIDE
+}

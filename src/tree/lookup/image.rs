@@ -1,0 +1,89 @@
+//! The compiled form: little-endian words behind a header, read without alignment or copying.
+//!
+//! | what | layout |
+//! |---|---|
+//! | header | one line: magic, version, length in lines, chains, where the chain table is |
+//! | chain | four words: its IPv4 forest, its IPv6 forest, its record table or 0, its rules |
+//! | forest | a word: how many trees; for each three: its root, its first rule's entry, and how many nodes most lookups go through |
+//! | node | 32 thresholds of 2 bytes, ascending, the last of them the highest number there is; then a reference for each child. The child is the number of thresholds below the packet's word |
+//! | reference | low 5 bits: the word that the node cuts, or [`PLAIN`] or [`WIDE`]; with those bits 0: the byte offset |
+//! | leaf | see [`leaf`](super::leaf) |
+//! | entry | high 24 bits: the rule; low 8: its action, or [`RECORD`] |
+//! | record | target kind and argument, a word each; how many checks follow; the checks |
+
+/// Where nodes, leaves and tables may begin: at multiples of so many bytes.
+pub(in crate::tree) const UNIT: usize = 64;
+
+/// Marks a reference to a leaf that tests the usual words.
+pub(in crate::tree) const PLAIN: u32 = 31;
+
+/// Marks a reference to a leaf that says which words it tests.
+pub(in crate::tree) const WIDE: u32 = 30;
+
+/// Bytes of a node with as many children as there can be.
+pub(in crate::tree) const NODE_BYTES: usize = 64 + 4 * 32;
+
+/// In an entry: the rule does more than decide, its record says what.
+pub(in crate::tree) const RECORD: u32 = 0xfe;
+
+/// No entry: no rule matched. Every leaf's entries end with it.
+pub(in crate::tree) const NOTHING: u32 = u32::MAX;
+
+/// Bytes of a chain's line in the chain table.
+pub(in crate::tree) const CHAIN_BYTES: usize = 16;
+
+/// The header's first word.
+pub(in crate::tree) const MAGIC: u32 = u32::from_le_bytes(*b"ptcl");
+
+/// The format that this version writes and reads.
+pub(in crate::tree) const VERSION: u32 = 1;
+
+/// The most trees of one chain and family.
+pub(in crate::tree) const MAX_TREES: usize = 6;
+
+/// The number of the default action.
+pub(in crate::tree) const DEFAULT_ACTION: u32 = 0;
+
+/// A target, as a record's first word says it. The second word is its argument.
+pub(in crate::tree) mod target {
+    pub(in crate::tree) const ACTION: u32 = 0;
+    pub(in crate::tree) const NOTE: u32 = 1;
+    pub(in crate::tree) const JUMP: u32 = 2;
+    pub(in crate::tree) const GOTO: u32 = 3;
+    pub(in crate::tree) const RETURN: u32 = 4;
+    /// Sets bits of the mark: the argument is the value, the word after it the mask.
+    pub(in crate::tree) const MARK: u32 = 5;
+}
+
+/// The bytes of an image. Reading outside gives zeros.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tree) struct Image<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Image<'a> {
+    pub(in crate::tree) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// The word with this index, 0 outside.
+    #[inline]
+    pub(in crate::tree) fn word(&self, index: usize) -> u32 {
+        let from = index.saturating_mul(4);
+        let bytes = self.bytes.get(from..).and_then(|rest| rest.first_chunk());
+        bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+
+    /// The `N` bytes at the place a reference names.
+    #[inline(always)]
+    pub(in crate::tree) fn window<const N: usize>(&self, reference: u32) -> Option<&'a [u8; N]> {
+        let from = (reference & !31) as usize;
+        self.bytes.get(from..from.checked_add(N)?)?.first_chunk()
+    }
+
+    /// Four words about a chain: see the table above.
+    pub(in crate::tree) fn chain(&self, chain: u32) -> [u32; 4] {
+        let at = self.word(4) as usize / 4 + chain as usize * (CHAIN_BYTES / 4);
+        [0, 1, 2, 3].map(|i| self.word(at + i))
+    }
+}
