@@ -1,7 +1,7 @@
 use crate::Config;
 use crate::conntrack::{ConnTable, Conntrack, Time};
 use crate::packet::{ConnState, Packet, Tracked};
-use crate::rule::{Action, BuildError, Decision, RuleSet};
+use crate::rule::{Action, BuildError, Decision, Effect, RuleId, RuleSet};
 use crate::tree::Compiled;
 
 /// Judges each packet together with the connection it belongs to.
@@ -140,11 +140,22 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
     ///
     /// Never panics. Allocates only if the connection tracker does; [`ConnTable`] does not.
     pub fn classify(&mut self, packet: &Packet, now: Time) -> Decision<'_, A> {
+        self.walk(packet, now, |_, _| {})
+    }
+
+    /// [`classify`](Self::classify) that also shows each matching
+    /// [`Target::Continue`](crate::Target::Continue) rule, in order.
+    pub fn walk(
+        &mut self,
+        packet: &Packet,
+        now: Time,
+        mut seen: impl FnMut(RuleId, Effect),
+    ) -> Decision<'_, A> {
         let lookup = self.conntrack.look_up(packet, now);
         if self.passes_unasked(lookup.tracked) {
             return self.passed(packet, lookup.tracked);
         }
-        let decision = self.compiled.decide(packet, Some(lookup.tracked));
+        let decision = self.compiled.walk(packet, Some(lookup.tracked), &mut seen);
         if !lookup.tentative || !decision.action.accepts() {
             return decision;
         }

@@ -2,7 +2,7 @@ use core::marker::PhantomData;
 
 use crate::Config;
 use crate::packet::{FlowKey, Packet};
-use crate::rule::{Action, BuildError, Decision, RuleSet};
+use crate::rule::{Action, BuildError, Decision, Effect, RuleId, RuleSet};
 use crate::tree::Compiled;
 
 /// Judges each packet alone.
@@ -34,6 +34,26 @@ impl<A> StatelessMatcher<'_, A> {
     #[inline]
     pub fn classify(&self, packet: &Packet) -> Decision<'_, A> {
         self.compiled.decide(packet, None)
+    }
+
+    /// [`classify`](Self::classify) that also shows each matching [`Target::Continue`](crate::Target::Continue) rule, in
+    /// order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::{Config, FlowKey, Packet, Protocol, RuleSet, StatelessMatcher};
+    ///
+    /// let rules: RuleSet = "log tcp\naccept tcp to any port 22".parse()?;
+    /// let matcher = StatelessMatcher::compile(&rules, &Config::new())?;
+    /// let ssh = FlowKey::new(Protocol::TCP, "10.0.0.1:40000".parse()?, "10.0.0.2:22".parse()?)?;
+    /// let mut seen = Vec::new();
+    /// matcher.walk(&Packet::from(ssh), |rule, effect| seen.push((rule.to_string(), effect)));
+    /// assert_eq!(seen, [("rule 1".to_string(), portcullis::rule::Effect::Log)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn walk(&self, packet: &Packet, mut seen: impl FnMut(RuleId, Effect)) -> Decision<'_, A> {
+        self.compiled.walk(packet, None, &mut seen)
     }
 
     /// The decision on a packet of which only the flow key is known; its ports are taken as

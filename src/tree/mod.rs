@@ -13,7 +13,7 @@ use self::lookup::subject::{Judged, Subject};
 use self::lookup::words::Words;
 use crate::Config;
 use crate::packet::{Family, FlowKey, Fragment, Malformed, Packet, Tracked};
-use crate::rule::{BuildError, Decision, RuleId, RuleSet};
+use crate::rule::{BuildError, Decision, Effect, RuleId, RuleSet};
 use crate::simd::Chosen;
 
 /// A compiled rule set.
@@ -53,7 +53,7 @@ impl<A: Clone + PartialEq> Compiled<A> {
 impl<A> Compiled<A> {
     #[inline]
     pub(crate) fn decide(&self, packet: &Packet, tracked: Option<Tracked>) -> Decision<'_, A> {
-        self.walk(packet, tracked, &mut |_| {})
+        self.walk(packet, tracked, &mut |_, _| {})
     }
 
     /// [`decide`](Self::decide) that also shows each rule that matched and did not decide.
@@ -62,7 +62,7 @@ impl<A> Compiled<A> {
         &self,
         packet: &Packet,
         tracked: Option<Tracked>,
-        seen: &mut dyn FnMut(RuleId),
+        seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Decision<'_, A> {
         let judged = (packet, tracked);
         let entry = self.first(judged);
@@ -73,7 +73,7 @@ impl<A> Compiled<A> {
     #[inline]
     pub(crate) fn decide_key(&self, key: &FlowKey) -> Decision<'_, A> {
         let entry = self.first(key);
-        let verdict = self.verdict(entry, key, &mut |_| {});
+        let verdict = self.verdict(entry, key, &mut |_, _| {});
         self.decision(verdict, None, Fragment::Whole, None)
     }
 
@@ -88,7 +88,7 @@ impl<A> Compiled<A> {
             let (image, base) = (self.image.view(), &self.base);
             self.chosen.run(FirstOfEach { image, base, packets, entries: &mut entries });
             for ((packet, decision), entry) in packets.iter().zip(decisions).zip(entries) {
-                let verdict = self.verdict(entry, (packet, None), &mut |_| {});
+                let verdict = self.verdict(entry, (packet, None), &mut |_, _| {});
                 *decision = self.decision(verdict, None, packet.fragment, packet.malformed);
             }
         }
@@ -111,7 +111,12 @@ impl<A> Compiled<A> {
 
     /// What follows from the first entry of the base chain.
     #[inline(always)]
-    fn verdict(&self, entry: u32, judged: impl Judged, seen: &mut dyn FnMut(RuleId)) -> Verdict {
+    fn verdict(
+        &self,
+        entry: u32,
+        judged: impl Judged,
+        seen: &mut dyn FnMut(RuleId, Effect),
+    ) -> Verdict {
         match entry {
             NOTHING => Verdict { action: DEFAULT_ACTION, rule: None },
             entry if entry & 0xff != RECORD => Verdict::of_entry(entry),
@@ -126,7 +131,7 @@ impl<A> Compiled<A> {
         entry: u32,
         subject: &Subject<'_>,
         words: &Words,
-        seen: &mut dyn FnMut(RuleId),
+        seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Verdict {
         let [v4, v6] = &self.base;
         let roots = if words.family == Family::V4 { v4 } else { v6 };

@@ -5,6 +5,7 @@ mod fields;
 mod firewall_example;
 mod layers;
 mod no_alloc;
+mod notes;
 mod packet;
 mod rulesets;
 mod strategies;

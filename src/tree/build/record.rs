@@ -15,7 +15,9 @@ pub(super) fn record<A>(rule: &Rule<A>, shape: &Shape, action: impl Fn(&A) -> u3
     let (kind, argument, mask) = match &rule.target {
         Target::Action(value) => (target::ACTION, action(value), 0),
         Target::Continue(Effect::Mark(bits)) => (target::MARK, bits.value(), bits.mask()),
-        Target::Continue(_) => (target::NOTE, 0, 0),
+        Target::Continue(Effect::Count) => (target::NOTE, 0, 0),
+        Target::Continue(Effect::Log) => (target::NOTE, 1, 0),
+        Target::Continue(Effect::Audit) => (target::NOTE, 2, 0),
         Target::Jump(chain) => (target::JUMP, chain.0, 0),
         Target::Goto(chain) => (target::GOTO, chain.0, 0),
         Target::Return => (target::RETURN, 0, 0),

@@ -4,7 +4,7 @@ use super::find::{Find, Roots};
 use super::image::{DEFAULT_ACTION, Image, NOTHING, RECORD, target};
 use super::subject::Subject;
 use super::words::Words;
-use crate::rule::{ChainId, MAX_DEPTH, RuleId};
+use crate::rule::{ChainId, Effect, MAX_DEPTH, Masked, RuleId};
 use crate::simd::Chosen;
 
 /// What a lookup ends with: the number of the action, and the rule unless it is the default.
@@ -30,8 +30,18 @@ pub(in crate::tree) struct Follow<'a> {
     pub(in crate::tree) words: &'a Words,
 }
 
-/// Where evaluation goes on after a chain: the chain, and the least entry there.
+/// Where evaluation goes on: a chain, and the least entry there that counts.
 type Place = (u32, u32);
+
+/// What comes after a rule that matched.
+enum Next {
+    Decided(Verdict),
+    /// On in the same chain.
+    On,
+    Jump(u32),
+    Goto(u32),
+    Return,
+}
 
 impl Follow<'_> {
     /// The verdict when `entry` is the first match in the base chain. Shows each rule that notes
@@ -41,59 +51,97 @@ impl Follow<'_> {
         &self,
         mut entry: u32,
         roots: &Roots,
-        seen: &mut dyn FnMut(RuleId),
+        seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Verdict {
+        let Self { image, subject, words, .. } = *self;
         let mut roots = *roots;
+        let mut mark = subject.mark();
+        let mut callers = Callers::default();
         let mut chain = 0;
-        let mut mark = self.subject.mark();
-        let mut callers: [Place; MAX_DEPTH] = [(0, 0); MAX_DEPTH];
-        let mut depth = 0;
         loop {
-            let rule = RuleId::new(ChainId(chain), entry >> 8);
-            // Where to go on: a place, or back to the caller.
-            let mut next = None;
-            if entry != NOTHING {
-                if entry & 0xff != RECORD {
-                    return Verdict { action: entry & 0xff, rule: Some(rule) };
+            let after = (chain, (entry | 0xff).saturating_add(1));
+            let place = match self.next(chain, entry, &roots, &mut mark, seen) {
+                Next::Decided(verdict) => return verdict,
+                Next::On => Some(after),
+                Next::Jump(to) => {
+                    callers.push(after);
+                    Some((to, 0))
                 }
-                let after = (entry | 0xff).saturating_add(1);
-                let at = roots.record(self.image, entry);
-                let [kind, argument, mask] =
-                    [0, 1, 2].map(|i| self.image.word(at.saturating_add(i)));
-                match kind {
-                    target::ACTION => return Verdict { action: argument, rule: Some(rule) },
-                    target::NOTE | target::MARK => {
-                        mark = mark & !mask | argument;
-                        seen(rule);
-                        next = Some((chain, after));
-                    }
-                    target::JUMP => {
-                        if let Some(caller) = callers.get_mut(depth) {
-                            *caller = (chain, after);
-                            depth += 1;
-                        }
-                        next = Some((argument, 0));
-                    }
-                    target::GOTO => next = Some((argument, 0)),
-                    _ => {}
-                }
-            }
-            let (to, least) = match next {
-                Some(place) => place,
-                None => {
-                    let Some(caller) = depth.checked_sub(1).and_then(|top| callers.get(top)) else {
-                        return Verdict { action: DEFAULT_ACTION, rule: None };
-                    };
-                    depth -= 1;
-                    *caller
-                }
+                Next::Goto(to) => Some((to, 0)),
+                Next::Return => callers.pop(),
+            };
+            let Some((to, least)) = place else {
+                return Verdict { action: DEFAULT_ACTION, rule: None };
             };
             if to != chain {
                 chain = to;
-                roots = Roots::read(self.image, chain, self.words.family);
+                roots = Roots::read(image, chain, words.family);
             }
-            let Self { image, subject, words, .. } = *self;
             entry = self.chosen.run(Find { image, roots: &roots, subject, words, mark, least });
         }
+    }
+
+    /// What comes after the rule with this entry, or after the chain's end.
+    fn next(
+        &self,
+        chain: u32,
+        entry: u32,
+        roots: &Roots,
+        mark: &mut u32,
+        seen: &mut dyn FnMut(RuleId, Effect),
+    ) -> Next {
+        let rule = RuleId::new(ChainId(chain), entry >> 8);
+        if entry == NOTHING {
+            return Next::Return;
+        }
+        if entry & 0xff != RECORD {
+            return Next::Decided(Verdict { action: entry & 0xff, rule: Some(rule) });
+        }
+        let at = roots.record(self.image, entry);
+        let [kind, argument, mask] = [0, 1, 2].map(|i| self.image.word(at.saturating_add(i)));
+        match kind {
+            target::ACTION => Next::Decided(Verdict { action: argument, rule: Some(rule) }),
+            target::JUMP => Next::Jump(argument),
+            target::GOTO => Next::Goto(argument),
+            target::NOTE | target::MARK => {
+                let effect = match (kind, argument) {
+                    (target::MARK, value) => Effect::Mark(Masked::new(value, mask)),
+                    (_, 0) => Effect::Count,
+                    (_, 1) => Effect::Log,
+                    _ => Effect::Audit,
+                };
+                *mark = effect.apply(*mark);
+                seen(rule, effect);
+                Next::On
+            }
+            _ => Next::Return,
+        }
+    }
+}
+
+/// Where evaluation goes on after the chains that were jumped to, the last one first.
+struct Callers {
+    places: [Place; MAX_DEPTH],
+    depth: usize,
+}
+
+impl Default for Callers {
+    fn default() -> Self {
+        Self { places: [(0, 0); MAX_DEPTH], depth: 0 }
+    }
+}
+
+impl Callers {
+    /// Checking a rule set has made sure that there is room.
+    fn push(&mut self, place: Place) {
+        if let Some(slot) = self.places.get_mut(self.depth) {
+            *slot = place;
+            self.depth += 1;
+        }
+    }
+
+    fn pop(&mut self) -> Option<Place> {
+        self.depth = self.depth.checked_sub(1)?;
+        self.places.get(self.depth).copied()
     }
 }

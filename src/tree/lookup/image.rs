@@ -47,6 +47,7 @@ pub(in crate::tree) const DEFAULT_ACTION: u32 = 0;
 /// A target, as a record's first word says it. The second word is its argument.
 pub(in crate::tree) mod target {
     pub(in crate::tree) const ACTION: u32 = 0;
+    /// Counts, logs or audits: the argument is 0, 1 or 2.
     pub(in crate::tree) const NOTE: u32 = 1;
     pub(in crate::tree) const JUMP: u32 = 2;
     pub(in crate::tree) const GOTO: u32 = 3;
