@@ -7,7 +7,7 @@ use super::forest::Forest;
 use super::grow::Node;
 use crate::tree::lookup::leaf::LEAF_BOXES;
 
-/// How many packets are tried.
+/// The most packets that are tried; for fewer boxes, two a box.
 const POINTS: usize = 500;
 
 /// Nanoseconds, roughly, on a machine of 2023: a step through a node, through a leaf, the start
@@ -32,7 +32,7 @@ impl Points {
     /// number of its span, or in between.
     pub(super) fn new(boxes: &Boxes) -> Self {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        let points = (0..POINTS).map(|_| {
+        let points = (0..POINTS.min(2 * boxes.len())).map(|_| {
             let id = random.below(boxes.len() as u64) as usize;
             let word = |column: &Vec<(u16, u16)>| {
                 let (first, last) = column[id];
