@@ -58,6 +58,9 @@ impl Cutter {
     }
 
     fn cut(&mut self, boxes: &Boxes, word: usize, region: Span, children: usize) -> Option<Cut> {
+        if region.0 == region.1 {
+            return None;
+        }
         self.collect(&boxes.columns[word], region);
         if self.edges.is_empty() {
             return None;
@@ -86,17 +89,21 @@ impl Cutter {
     fn collect(&mut self, column: &[Span], region: Span) {
         self.starts.clear();
         self.ends.clear();
-        self.edges.clear();
         for id in &self.sample {
             let (first, last) = column[*id as usize];
-            let (first, last) = (first.max(region.0), last.min(region.1));
-            self.starts.push(first);
-            self.ends.push(last);
-            self.edges.extend((first > region.0).then(|| first - 1));
-            self.edges.extend((last < region.1).then_some(last));
+            self.starts.push(first.max(region.0));
+            self.ends.push(last.min(region.1));
         }
         self.starts.sort_unstable();
         self.ends.sort_unstable();
-        self.edges.sort_unstable();
+        self.edges.clear();
+        let mut ends = self.ends.iter().copied().filter(|end| *end < region.1).peekable();
+        for start in self.starts.iter().copied().filter(|start| *start > region.0) {
+            while let Some(end) = ends.next_if(|end| *end < start) {
+                self.edges.push(end);
+            }
+            self.edges.push(start - 1);
+        }
+        self.edges.extend(ends);
     }
 }
