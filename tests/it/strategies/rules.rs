@@ -2,12 +2,12 @@ use portcullis::packet::Family;
 use portcullis::rule::{AnyOf, Effect};
 use portcullis::{Action, ChainId, Criteria, Reject, Rule, RuleSet, Target};
 
-use super::vocabulary::Vocabulary;
+use super::vocabulary::{MANY, Vocabulary};
 use super::{Rng, Shape};
 
 /// A rule set that [`RuleSet::check`] accepts: chains jump to later chains only.
 pub(crate) fn rule_set(rng: &mut Rng, shape: &Shape) -> RuleSet {
-    let words = Vocabulary::new(rng);
+    let words = Vocabulary::new(rng, shape.rules);
     let style = Style::new(rng, shape);
     let mut rules = RuleSet::new(action(rng));
     let mut chains = vec![ChainId::BASE];
@@ -34,7 +34,11 @@ struct Style {
 
 impl Style {
     fn new(rng: &mut Rng, shape: &Shape) -> Self {
-        let (key, other) = rng.pick(&[(40, 0), (70, 0), (30, 5), (10, 12), (50, 2)]);
+        // Of many rules most must be narrow, or the first few decide every packet.
+        let (key, other) = match shape.rules {
+            ..=MANY => rng.pick(&[(40, 0), (70, 0), (30, 5), (10, 12), (50, 2)]),
+            _ => rng.pick(&[(96, 0), (90, 1), (80, 0), (60, 15), (85, 4)]),
+        };
         Self { key, other, states: shape.states }
     }
 }
@@ -102,5 +106,7 @@ fn asked<T: Clone>(rng: &mut Rng, chance: usize, pool: &[T]) -> AnyOf<T> {
         _ => 1,
     };
     let items: Vec<T> = (0..items).map(|_| rng.pick(pool)).collect();
-    if rng.percent(20) { AnyOf::none_of(items) } else { AnyOf::one_of(items) }
+    // Most of a large pool negated is nearly everything.
+    let negated = if pool.len() > 8 { 5 } else { 20 };
+    if rng.percent(negated) { AnyOf::none_of(items) } else { AnyOf::one_of(items) }
 }

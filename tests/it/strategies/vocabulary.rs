@@ -27,15 +27,20 @@ pub(crate) struct Vocabulary {
 pub(crate) const INTERFACES: [&str; 10] =
     ["eth0", "eth1", "eth*", "*", "wg0", "wg*", "e*", "eth", "lo", "eth77"];
 
+/// Rule sets of more rules than this have more values to choose from.
+pub(crate) const MANY: usize = 60;
+
 impl Vocabulary {
-    pub(crate) fn new(rng: &mut Rng) -> Self {
-        let many = 2 + rng.below(6);
+    /// The values for a rule set of up to `rules` rules.
+    pub(crate) fn new(rng: &mut Rng, rules: usize) -> Self {
+        let many = 2 + rng.below(if rules > MANY { rules / 6 } else { 6 });
+        let near = if rules > MANY { 95 } else { 0 };
         let v6 = rng.pick(&[0, 30, 100]);
         let mut list = |make: fn(&mut Rng) -> _| (0..many).map(|_| make(rng)).collect();
         let ports = list(ports);
         Self {
             ports,
-            addresses: (0..many).map(|_| addresses(rng, v6)).collect(),
+            addresses: (0..many).map(|_| addresses(rng, v6, near)).collect(),
             protocols: vec![Protocol::TCP, Protocol::UDP, Protocol::ICMP, Protocol::ICMPV6]
                 .into_iter()
                 .chain([Protocol(rng.pick(&[0, 2, 47, 132, 136, 254, 255]))])
@@ -55,8 +60,8 @@ impl Vocabulary {
 }
 
 /// A few nested and neighbouring prefixes, ranges that are no prefixes, ends of the address space,
-/// and something random.
-fn addresses(rng: &mut Rng, v6: usize) -> IpRange {
+/// and something random; `near` percent are prefixes of one small network.
+fn addresses(rng: &mut Rng, v6: usize, near: usize) -> IpRange {
     const V4: [(u32, u32); 16] = [
         (0, u32::MAX),
         (0, 0),
@@ -76,9 +81,13 @@ fn addresses(rng: &mut Rng, v6: usize) -> IpRange {
         (0x8000_0000, u32::MAX),
     ];
     if rng.percent(v6) {
-        return addresses_v6(rng);
+        return addresses_v6(rng, near);
     }
     let (first, last) = match rng.below(10) {
+        _ if rng.percent(near) => {
+            let address = 0x0a01_0000 | rng.number() as u32 & 0xfff;
+            random_prefix(address, 22 + rng.below(11) as u32)
+        }
         0 => random_prefix(rng.number() as u32, rng.below(33) as u32),
         1 => ordered(rng.number() as u32, rng.number() as u32),
         _ => rng.pick(&V4),
@@ -87,7 +96,7 @@ fn addresses(rng: &mut Rng, v6: usize) -> IpRange {
     IpRange::new(address(first), address(last)).unwrap()
 }
 
-fn addresses_v6(rng: &mut Rng) -> IpRange {
+fn addresses_v6(rng: &mut Rng, near: usize) -> IpRange {
     const NET: u128 = 0x2001_0db8 << 96;
     const V6: [(u128, u128); 14] = [
         (0, u128::MAX),
@@ -106,11 +115,11 @@ fn addresses_v6(rng: &mut Rng) -> IpRange {
         (0xffff_0a01_0203, 0xffff_0a01_0203),
     ];
     let (first, last) = match rng.below(10) {
-        0 => {
-            let (address, length) = (rng.wide(), rng.below(129) as u32);
-            let host = u128::MAX.checked_shr(length).unwrap_or(0);
-            (address & !host, address | host)
+        _ if rng.percent(near) => {
+            let address = NET | u128::from(rng.number() & 0xfff) << (16 * rng.below(7));
+            random_prefix_v6(address, rng.pick(&[48, 64, 96, 120, 128]))
         }
+        0 => random_prefix_v6(rng.wide(), rng.below(129) as u32),
         1 => ordered(rng.wide(), rng.wide()),
         _ => rng.pick(&V6),
     };
@@ -120,6 +129,11 @@ fn addresses_v6(rng: &mut Rng) -> IpRange {
 
 fn random_prefix(address: u32, length: u32) -> (u32, u32) {
     let host = u32::MAX.checked_shr(length).unwrap_or(0);
+    (address & !host, address | host)
+}
+
+fn random_prefix_v6(address: u128, length: u32) -> (u128, u128) {
+    let host = u128::MAX.checked_shr(length).unwrap_or(0);
     (address & !host, address | host)
 }
 
