@@ -13,8 +13,7 @@ fn walking_shows_what_the_definition_shows() {
         let matcher = StatelessMatcher::compile(&rules, &Config::new()).unwrap();
         for packet in &packets {
             let (mut ours, mut defined) = (Vec::new(), Vec::new());
-            let note =
-                |list: &mut Vec<(RuleId, Effect)>, rule, effect| list.push((rule, effect));
+            let note = |list: &mut Vec<(RuleId, Effect)>, rule, effect| list.push((rule, effect));
             let decision = matcher.walk(packet, |rule, effect| note(&mut ours, rule, effect));
             let definition =
                 rules.walk(packet, None, |rule, effect| note(&mut defined, rule, effect));
