@@ -22,6 +22,7 @@ mod rte_acl;
 mod sets;
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -79,8 +80,9 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         }
         all.push(measured);
     }
-    println!("Compiling\n\n{}\n", report::compiled(&all));
-    println!("Lookups, nanoseconds each\n\n{}\n\n{}", report::lookups(&all), report::NOTES);
+    let mut out = io::stdout().lock();
+    writeln!(out, "Compiling\n\n{}\n", report::compiled(&all))?;
+    writeln!(out, "Lookups, nanoseconds each\n\n{}\n\n{}", report::lookups(&all), report::NOTES)?;
     if let Some(path) = &options.plot {
         plot::write(&all, path)?;
     }
