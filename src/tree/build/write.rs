@@ -35,9 +35,9 @@ impl Writer {
         Self { bytes: alloc::vec![0; header], leaves: HashTable::new(), limit }
     }
 
-    /// Appends words where the next unit begins; returns the byte offset.
+    /// Appends words; returns the byte offset.
     pub(super) fn words(&mut self, words: impl IntoIterator<Item = u32>) -> usize {
-        let at = self.align(UNIT);
+        let at = self.align(4);
         self.bytes.extend(words.into_iter().flat_map(u32::to_le_bytes));
         at
     }
