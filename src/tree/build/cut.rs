@@ -7,8 +7,17 @@ use super::boxes::{Boxes, Span};
 /// The most children of a node.
 pub(super) const MAX_CHILDREN: usize = 32;
 
-/// How many boxes a choice looks at; of more, an even sample is taken.
-const SAMPLE: usize = 1024;
+/// How many boxes a choice looks at for each child; of more, an even sample is taken.
+const SAMPLE: usize = 32;
+
+/// What a cut may be like.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    /// About how many children.
+    pub(super) children: usize,
+    /// How many low bits of a word make no difference.
+    pub(super) shift: u32,
+}
 
 /// A way to split a region: the word, and the last number of each child but the last.
 #[derive(Clone, Debug)]
@@ -41,14 +50,15 @@ impl Cutter {
         boxes: &Boxes,
         ids: &[u32],
         region: &[Span],
-        children: usize,
+        kind: Kind,
     ) -> Option<Cut> {
-        let step = ids.len().div_ceil(SAMPLE).max(1);
+        let sample = SAMPLE * kind.children.max(MAX_CHILDREN);
+        let step = ids.len().div_ceil(sample).max(1);
         self.sample.clear();
         self.sample.extend(ids.iter().copied().step_by(step));
         let mut best: Option<Cut> = None;
         for word in boxes.used() {
-            let Some(cut) = self.cut(boxes, word, region[word], children) else { continue };
+            let Some(cut) = self.cut(boxes, word, region[word], kind) else { continue };
             let price = |cut: &Cut| cut.expected * cut.expected * cut.copies;
             if best.as_ref().is_none_or(|best| price(&cut) < price(best)) {
                 best = Some(cut);
@@ -57,7 +67,7 @@ impl Cutter {
         best
     }
 
-    fn cut(&mut self, boxes: &Boxes, word: usize, region: Span, children: usize) -> Option<Cut> {
+    fn cut(&mut self, boxes: &Boxes, word: usize, region: Span, kind: Kind) -> Option<Cut> {
         if region.0 == region.1 {
             return None;
         }
@@ -65,13 +75,16 @@ impl Cutter {
         if self.edges.is_empty() {
             return None;
         }
-        let mut thresholds = Vec::with_capacity(children);
-        let parts = children.clamp(2, MAX_CHILDREN);
+        let parts = kind.children.max(2);
+        let mut thresholds: Vec<u16> = Vec::with_capacity(parts);
         for i in 1..parts {
-            let edge = self.edges[i * self.edges.len() / parts];
-            if thresholds.last().is_none_or(|last| *last < edge) {
+            let edge = self.edges[i * self.edges.len() / parts] | ((1 << kind.shift) - 1);
+            if edge < region.1 && thresholds.last().is_none_or(|last| *last < edge) {
                 thresholds.push(edge);
             }
+        }
+        if thresholds.is_empty() {
+            return None;
         }
         let (mut sum, mut squares) = (0.0, 0.0);
         let mut before = 0;

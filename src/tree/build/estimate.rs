@@ -3,23 +3,27 @@
 use alloc::vec::Vec;
 
 use super::boxes::Boxes;
+use super::cut::MAX_CHILDREN;
 use super::forest::Forest;
 use super::grow::Node;
+use crate::tree::lookup::image::TABLE_SHIFT;
 use crate::tree::lookup::leaf::LEAF_BOXES;
 
 /// The most packets that are tried; for fewer boxes, two a box.
 const POINTS: usize = 500;
 
-/// Nanoseconds, roughly, on a machine of 2023: a step through a node, through a leaf, the start
-/// of a tree; a read that misses the second-level cache.
+/// Nanoseconds, roughly, on a machine of 2023: a step through a node, a table, a leaf, the start of
+/// a tree; a read that misses the second-level cache.
 const NODE: f64 = 8.0;
+const TABLE: f64 = 4.0;
 const LEAF: f64 = 9.0;
 const TREE: f64 = 4.0;
 const MISS: f64 = 20.0;
 
-/// Bytes of a leaf, and of a node with its children.
+/// Bytes of a leaf, of a node and of a table without their children, of a child.
 const LEAF_BYTES: usize = 576;
 const NODE_BYTES: usize = 64;
+const TABLE_BYTES: usize = 4 << (16 - TABLE_SHIFT);
 const CHILD_BYTES: usize = 4;
 
 /// Packets to try, each a number for every word.
@@ -74,7 +78,8 @@ fn size(node: &Node) -> usize {
     match node {
         Node::Leaf(ids) => LEAF_BYTES * ids.len().div_ceil(LEAF_BOXES),
         Node::Cut(_, _, children) => {
-            NODE_BYTES + children.iter().map(|child| CHILD_BYTES + size(child)).sum::<usize>()
+            let own = if children.len() > MAX_CHILDREN { TABLE_BYTES } else { NODE_BYTES };
+            own + children.iter().map(|child| CHILD_BYTES + size(child)).sum::<usize>()
         }
     }
 }
@@ -85,7 +90,7 @@ fn walk(mut node: &Node, boxes: &Boxes, point: &[u16], found: &mut u32) -> f64 {
     loop {
         match node {
             Node::Cut(word, ends, children) => {
-                price += NODE;
+                price += if children.len() > MAX_CHILDREN { TABLE } else { NODE };
                 let child = ends.partition_point(|end| *end < point[*word]);
                 let Some(next) = children.get(child) else { return price };
                 node = next;

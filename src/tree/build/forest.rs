@@ -54,20 +54,29 @@ struct Way {
     habit: Habit,
 }
 
-const fn way(lavish: bool, group: bool, reach: f64, fill: usize, copies: usize) -> Way {
-    Way { lavish, group, habit: Habit { reach, fill, copies } }
+const fn way(
+    lavish: bool,
+    group: bool,
+    table: bool,
+    reach: f64,
+    fill: usize,
+    copies: usize,
+) -> Way {
+    Way { lavish, group, habit: Habit { reach, fill, copies, table } }
 }
 
-/// The ways that are tried: one tree with copies, wide boxes sent on, groups; the first two kinds
-/// also with wide nodes over half-full leaves.
-const WAYS: [Way; 7] = [
-    way(true, false, 1.0, 13, 40),
-    way(true, false, 1.0, 4, 40),
-    way(true, false, 0.3, 4, 16),
-    way(true, true, 1.0, 4, 8),
-    way(false, false, 0.3, 13, 16),
-    way(false, false, 0.15, 13, 16),
-    way(false, true, 1.0, 13, 8),
+/// The ways that are tried: one tree with copies, wide boxes sent on, groups; some of them also with
+/// wide nodes over half-full leaves, or with a table as root.
+const WAYS: [Way; 9] = [
+    way(true, false, false, 1.0, 13, 40),
+    way(true, false, false, 1.0, 4, 40),
+    way(true, false, false, 0.3, 4, 16),
+    way(true, true, true, 1.0, 4, 8),
+    way(true, false, true, 1.0, 4, 40),
+    way(false, false, false, 0.3, 13, 16),
+    way(false, false, true, 0.15, 13, 16),
+    way(false, true, false, 1.0, 13, 8),
+    way(false, true, true, 1.0, 13, 8),
 ];
 
 impl Way {

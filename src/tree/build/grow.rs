@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use super::boxes::{ANY, Boxes, Span};
-use super::cut::{Cut, Cutter, MAX_CHILDREN};
+use super::cut::{Cut, Cutter, Kind, MAX_CHILDREN};
+use crate::tree::lookup::image::TABLE_SHIFT;
 use crate::tree::lookup::leaf::LEAF_BOXES;
 
 /// The most cuts on the way to a leaf.
@@ -17,7 +18,8 @@ const SMALL: usize = 64;
 pub(super) enum Node {
     /// These boxes, in rule order.
     Leaf(Vec<u32>),
-    /// The word that is cut, the last number of each child but the last, the children.
+    /// The word that is cut, the last number of each child but the last, the children. A root may
+    /// have more of them than [`MAX_CHILDREN`], which then lie at multiples of 2 to the power [`TABLE_SHIFT`].
     Cut(usize, Vec<u16>, Vec<Node>),
 }
 
@@ -45,6 +47,12 @@ impl Node {
     }
 }
 
+/// The most children of a root that is a table.
+const TABLE_CHILDREN: usize = 2048;
+
+/// The most boxes of a table's children together, for each box that they are made from.
+const TABLE_COPIES: f64 = 3.0;
+
 /// How a tree is grown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Habit {
@@ -54,6 +62,8 @@ pub(super) struct Habit {
     pub(super) fill: usize,
     /// The most boxes in all leaves together, for each box that the tree is grown from.
     pub(super) copies: usize,
+    /// Whether the root may be a table.
+    pub(super) table: bool,
 }
 
 /// Grows trees.
@@ -86,8 +96,8 @@ impl<'b> Grower<'b> {
         if ids.len() <= LEAF_BOXES || depth >= MAX_DEPTH {
             return Node::Leaf(ids);
         }
-        let children = children_for(ids.len(), self.habit.fill);
-        let Some(cut) = self.cutter.choose(self.boxes, &ids, region, children) else {
+        let table = (depth == 0 && self.habit.table).then(|| self.table(&ids, region)).flatten();
+        let Some(cut) = table.or_else(|| self.cut(&ids, region)) else {
             return Node::Leaf(ids);
         };
         let copied = (ids.len() as f64 * cut.copies) as usize;
@@ -111,6 +121,19 @@ impl<'b> Grower<'b> {
         }
         region[word] = whole;
         Node::Cut(word, cut.thresholds, children)
+    }
+
+    fn cut(&mut self, ids: &[u32], region: &[Span]) -> Option<Cut> {
+        let children = children_for(ids.len(), self.habit.fill);
+        self.cutter.choose(self.boxes, ids, region, Kind { children, shift: 0 })
+    }
+
+    /// A cut into many children, unless it would copy too much or is none.
+    fn table(&mut self, ids: &[u32], region: &[Span]) -> Option<Cut> {
+        let children = (2 * ids.len() / LEAF_BOXES).min(TABLE_CHILDREN);
+        let cut =
+            self.cutter.choose(self.boxes, ids, region, Kind { children, shift: TABLE_SHIFT })?;
+        (cut.thresholds.len() >= MAX_CHILDREN && cut.copies <= TABLE_COPIES).then_some(cut)
     }
 
     /// Sends on the boxes that reach into too many of the cut's children.

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use hashbrown::HashTable;
 
 use super::boxes::{ANY, Boxes, Span};
+use super::cut::MAX_CHILDREN;
 use super::forest::Forest;
 use super::grow::Node;
-use crate::tree::lookup::image::{NOTHING, PLAIN, UNIT, WIDE};
+use crate::tree::lookup::image::{NOTHING, PLAIN, TABLE_SHIFT, UNIT, WIDE};
 use crate::tree::lookup::leaf::{LEAF_BOXES, LINE, MORE, MOST_BYTES, PLAIN_PAIRS};
 use crate::tree::lookup::words::{COUNT_V4, Headers};
 
@@ -65,10 +66,33 @@ impl Writer {
         let mut words = alloc::vec![forest.trees.len() as u32];
         let mut region = alloc::vec![ANY; boxes.columns.len()];
         for (tree, first) in &forest.trees {
-            let root = self.node(boxes, tree, &mut region)?;
-            words.extend([root, *first, tree.usual_depth()]);
+            words.extend(self.root(boxes, tree, &mut region)?);
+            words.push(*first);
         }
         Ok(self.words(words))
+    }
+
+    /// Appends a tree; returns the reference to its root, the nodes most lookups go through, and,
+    /// if the root is a table, the word that it splits, and one to be told from no table.
+    fn root(
+        &mut self,
+        boxes: &Boxes,
+        tree: &Node,
+        region: &mut [Span],
+    ) -> Result<[u32; 3], TooLarge> {
+        match tree {
+            Node::Cut(word, ends, children) if children.len() > MAX_CHILDREN => {
+                let references = self.children(boxes, (*word, ends, children), region)?;
+                let child = |number: u16| ends.partition_point(|end| *end < number);
+                let entries = (0..1u32 << (16 - TABLE_SHIFT))
+                    .map(|entry| references[child((entry << TABLE_SHIFT) as u16)]);
+                let entries: Vec<u32> = entries.collect();
+                self.align(LINE);
+                let at = self.words(entries);
+                Ok([at as u32, tree.usual_depth().saturating_sub(1), 1 + *word as u32])
+            }
+            _ => Ok([self.node(boxes, tree, region)?, tree.usual_depth(), 0]),
+        }
     }
 
     /// Appends a node's children and then the node; returns the reference to it.
@@ -80,6 +104,24 @@ impl Writer {
             Node::Leaf(ids) => return Ok(self.leaf(boxes, ids, region)),
             Node::Cut(word, ends, children) => (*word, ends, children),
         };
+        let references = self.children(boxes, (word, ends, children), region)?;
+        let at = self.align(64);
+        let mut thresholds = [u16::MAX; 32];
+        for (threshold, end) in thresholds.iter_mut().zip(ends) {
+            *threshold = *end;
+        }
+        self.bytes.extend(thresholds.iter().flat_map(|threshold| threshold.to_le_bytes()));
+        self.bytes.extend(references.iter().flat_map(|reference| reference.to_le_bytes()));
+        Ok(reference(at, word as u32))
+    }
+
+    /// Appends the children of a cut; returns the references to them.
+    fn children(
+        &mut self,
+        boxes: &Boxes,
+        (word, ends, children): (usize, &[u16], &[Node]),
+        region: &mut [Span],
+    ) -> Result<Vec<u32>, TooLarge> {
         let whole = region[word];
         let mut references = Vec::with_capacity(children.len());
         let mut first = whole.0;
@@ -89,14 +131,7 @@ impl Writer {
             first = last.saturating_add(1);
         }
         region[word] = whole;
-        let at = self.align(64);
-        let mut thresholds = [u16::MAX; 32];
-        for (threshold, end) in thresholds.iter_mut().zip(ends) {
-            *threshold = *end;
-        }
-        self.bytes.extend(thresholds.iter().flat_map(|threshold| threshold.to_le_bytes()));
-        self.bytes.extend(references.iter().flat_map(|reference| reference.to_le_bytes()));
-        Ok(reference(at, word as u32))
+        Ok(references)
     }
 
     /// Appends a leaf, or several that go on with each other; returns the reference to it.

@@ -1,6 +1,6 @@
 //! The first rule of a chain, at or after a place, that matches.
 
-use super::image::{Image, MAX_TREES, NODE_BYTES, NOTHING, RECORD, WIDE};
+use super::image::{Image, MAX_TREES, NODE_BYTES, NOTHING, RECORD, TABLE_SHIFT, WIDE};
 use super::leaf::{self, Leaf, Probe};
 use super::residual;
 use super::subject::{Judged, Subject};
@@ -20,12 +20,17 @@ pub(in crate::tree) struct Roots {
     records: usize,
 }
 
-/// A tree: the reference to its root, its first rule's entry, the nodes most lookups go through.
+/// A tree.
 #[derive(Clone, Copy, Debug, Default)]
 struct Root {
+    /// Its root: a node, a leaf or a table.
     reference: u32,
-    first: u32,
+    /// How many nodes most lookups go through.
     depth: u32,
+    /// One more than the word that the table splits; 0 if the root is none.
+    table: u32,
+    /// Its first rule's entry.
+    first: u32,
 }
 
 impl Roots {
@@ -39,8 +44,9 @@ impl Roots {
         let mut roots = Self { records: records as usize / 4, ..Self::default() };
         roots.count = (image.word(at) as usize).min(MAX_TREES);
         for (i, tree) in roots.trees.iter_mut().take(roots.count).enumerate() {
-            let [reference, first, depth] = [1, 2, 3].map(|word| image.word(at + 3 * i + word));
-            *tree = Root { reference, first, depth };
+            let [reference, depth, table, first] =
+                [1, 2, 3, 4].map(|word| image.word(at + 4 * i + word));
+            *tree = Root { reference, depth, table, first };
         }
         roots
     }
@@ -132,6 +138,10 @@ impl Find<'_> {
     #[inline(always)]
     fn tree<L: Lanes>(&self, lanes: L, probe: &Probe<L>, root: &Root) -> u32 {
         let mut reference = root.reference;
+        if let Some(word) = root.table.checked_sub(1) {
+            let entry = usize::from(self.words.word(word as u8) >> TABLE_SHIFT);
+            reference = self.image.word(reference as usize / 4 + entry);
+        }
         for _ in 0..root.depth {
             let next = self.child(lanes, reference);
             reference = if is_leaf(reference) { reference } else { next };

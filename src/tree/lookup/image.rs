@@ -4,7 +4,8 @@
 //! |---|---|
 //! | header | one line: magic, version, length in lines, chains, where the chain table is |
 //! | chain | four words: its IPv4 forest, its IPv6 forest, its record table or 0, its rules |
-//! | forest | a word: how many trees; for each three: its root, its first rule's entry, and how many nodes most lookups go through |
+//! | forest | a word: how many trees; for each four: its root, how many nodes most lookups go through, one more than the word of its table or 0, and its first rule's entry |
+//! | table | a root that is a reference for every [`TABLE_SHIFT`]th number of a word |
 //! | node | 32 thresholds of 2 bytes, ascending, the last of them the highest number there is; then a reference for each child. The child is the number of thresholds below the packet's word |
 //! | reference | low 5 bits: the word that the node cuts, or [`PLAIN`] or [`WIDE`]; with those bits 0: the byte offset |
 //! | leaf | see [`leaf`](super::leaf) |
@@ -37,6 +38,9 @@ pub(in crate::tree) const MAGIC: u32 = u32::from_le_bytes(*b"ptcl");
 
 /// The format that this version writes and reads.
 pub(in crate::tree) const VERSION: u32 = 1;
+
+/// The numbers of a word that share an entry of a table: 2 to this power.
+pub(in crate::tree) const TABLE_SHIFT: u32 = 4;
 
 /// The most trees of one chain and family.
 pub(in crate::tree) const MAX_TREES: usize = 6;
