@@ -55,10 +55,10 @@ impl Points {
     pub(super) fn price(&self, boxes: &Boxes, forest: &Forest, budget: usize) -> f64 {
         let bytes: usize = forest.trees.iter().map(|(node, _)| size(node)).sum();
         // The upper levels stay cached; of the last two reads in each tree, those miss that the
-        // budget has no room for.
+        // budget has no room for, and the more there are the further away they end.
         let missing = 1.0 - (budget as f64 / bytes as f64).min(1.0);
-        let deep = (bytes as f64 / (16.0 * budget as f64)).min(1.0);
-        let miss = 2.0 * missing * MISS * (1.0 + 3.0 * deep);
+        let farther = (bytes / budget.max(1)).max(1).ilog2();
+        let miss = 2.0 * missing * MISS * (1.0 + 0.75 * f64::from(farther));
         let steps = self.points.iter().map(|point| {
             let mut found = u32::MAX;
             let mut price = 0.0;

@@ -22,7 +22,7 @@ use self::write::{TooLarge, Writer};
 use crate::Config;
 use crate::packet::Family;
 use crate::rule::{BuildError, Chain, ChainId, Kind, Limit, Rule, RuleId, RuleSet, Target};
-use crate::tree::lookup::image::{CHAIN_BYTES, MAGIC, RECORD, VERSION};
+use crate::tree::lookup::image::{CHAIN_BYTES, DEFAULT_ACTION, MAGIC, RECORD, VERSION};
 
 /// A compiled rule set: the image's bytes, and the actions that it numbers.
 pub(in crate::tree) struct Output<A> {
@@ -36,11 +36,12 @@ pub(in crate::tree) fn compile<A: Clone + PartialEq>(
     rules: &RuleSet<A>,
     config: &Config,
 ) -> Result<Output<A>, BuildError> {
-    let actions = distinct_actions(rules);
+    let mut actions = Vec::from([rules.default_action().clone()]);
     let mut writer = Writer::new(64, config.size_limit.min(MAX_BYTES));
     let mut table = Vec::with_capacity(rules.chains().len() * CHAIN_BYTES / 4);
     for chain in rules.chains() {
-        let compiler = Compiler { rules, chain, actions: &actions, budget: config.memory_budget };
+        let numbers = chain.rules().iter().map(|rule| number(rule, &mut actions)).collect();
+        let compiler = Compiler { rules, chain, numbers, budget: config.memory_budget };
         let line = compiler.write(&mut writer);
         table.extend(line.map_err(|TooLarge| too_large(config))?);
     }
@@ -64,28 +65,28 @@ fn too_large(config: &Config) -> BuildError {
     BuildError::limit_of(Limit::Size { bytes: config.size_limit.min(MAX_BYTES) })
 }
 
-/// The default action and then the others, each once.
-fn distinct_actions<A: Clone + PartialEq>(rules: &RuleSet<A>) -> Vec<A> {
-    let mut actions = Vec::from([rules.default_action().clone()]);
-    for rule in rules.chains().iter().flat_map(Chain::rules) {
-        if let Target::Action(action) = &rule.target
-            && !actions.contains(action)
-        {
-            actions.push(action.clone());
-        }
-    }
-    actions
+/// The number of the action of a rule that decides. New ones are added; those that entries have no
+/// room for may be there several times, so that many different ones take no longer to tell apart.
+fn number<A: Clone + PartialEq>(rule: &Rule<A>, actions: &mut Vec<A>) -> u32 {
+    let Target::Action(action) = &rule.target else { return DEFAULT_ACTION };
+    let known = actions.iter().take(RECORD as usize).position(|known| known == action);
+    let number = known.unwrap_or_else(|| {
+        actions.push(action.clone());
+        actions.len() - 1
+    });
+    number as u32
 }
 
 /// Compiles one chain.
 struct Compiler<'r, A> {
     rules: &'r RuleSet<A>,
     chain: &'r Chain<A>,
-    actions: &'r [A],
+    /// The number of each rule's action.
+    numbers: Vec<u32>,
     budget: usize,
 }
 
-impl<A: PartialEq> Compiler<'_, A> {
+impl<A> Compiler<'_, A> {
     /// Writes both families' forests and records; returns the chain's line of the chain table.
     fn write(&self, writer: &mut Writer) -> Result<[u32; 4], TooLarge> {
         let [v4, v6] = [Family::V4, Family::V6].map(|family| self.family(family));
@@ -106,30 +107,22 @@ impl<A: PartialEq> Compiler<'_, A> {
     fn family(&self, family: Family) -> OneFamily {
         let mut boxes = Boxes::new(family);
         let mut records = Vec::new();
-        for (index, rule) in self.chain.rules().iter().enumerate() {
+        for (index, (rule, number)) in self.chain.rules().iter().zip(&self.numbers).enumerate() {
             let shape = Shape::new(&rule.criteria, family, self.rules.interfaces());
             let Some(shape) = shape else { continue };
             let checked = has_checks(&rule.criteria, &shape);
-            let plain = self.plain_action(rule).filter(|_| !checked);
-            if plain.is_none() {
-                records.push((index as u32, record(rule, &shape, |action| self.number(action))));
+            let decides = matches!(rule.target, Target::Action(_));
+            let low = match decides && !checked && *number < RECORD {
+                true => *number,
+                false => RECORD,
+            };
+            if low == RECORD {
+                records.push((index as u32, record(rule, &shape, *number)));
             }
             let ends = !checked && !matches!(rule.target, Target::Jump(_) | Target::Continue(_));
-            boxes.push(&shape, (index as u32) << 8 | plain.unwrap_or(RECORD), ends);
+            boxes.push(&shape, (index as u32) << 8 | low, ends);
         }
         OneFamily { boxes, records }
-    }
-
-    /// The number of a rule's action, if an entry has room for it.
-    fn plain_action(&self, rule: &Rule<A>) -> Option<u32> {
-        match &rule.target {
-            Target::Action(action) => Some(self.number(action)).filter(|number| *number < RECORD),
-            _ => None,
-        }
-    }
-
-    fn number(&self, action: &A) -> u32 {
-        self.actions.iter().position(|known| known == action).unwrap_or(0) as u32
     }
 
     /// Writes records and a table of where they are, a word for each rule up to the last one that

@@ -8,12 +8,10 @@ use crate::rule::{Criteria, Effect, Rule, Target};
 use crate::tree::lookup::image::target;
 use crate::tree::lookup::residual::{NEGATED, field, stride};
 
-/// A record's words.
-///
-/// `actions` numbers the action of a rule that decides.
-pub(super) fn record<A>(rule: &Rule<A>, shape: &Shape, action: impl Fn(&A) -> u32) -> Vec<u32> {
+/// A record's words; `action` is the number of the action of a rule that decides.
+pub(super) fn record<A>(rule: &Rule<A>, shape: &Shape, action: u32) -> Vec<u32> {
     let (kind, argument, mask) = match &rule.target {
-        Target::Action(value) => (target::ACTION, action(value), 0),
+        Target::Action(_) => (target::ACTION, action, 0),
         Target::Continue(Effect::Mark(bits)) => (target::MARK, bits.value(), bits.mask()),
         Target::Continue(Effect::Count) => (target::NOTE, 0, 0),
         Target::Continue(Effect::Log) => (target::NOTE, 1, 0),
