@@ -98,10 +98,10 @@ impl Words {
                 values[DST_V4 + 1] = u16::from_be_bytes([g, h]);
             }
             Addrs::V6 { src, dst } => {
-                let segments = src.segments().into_iter().chain(dst.segments());
-                for (word, segment) in values.iter_mut().skip(SRC).zip(segments) {
-                    *word = segment;
-                }
+                let addresses = values.get_mut(SRC..COUNT_V6).unwrap_or_default();
+                let (sources, destinations) = addresses.split_at_mut(DST_V6 - SRC);
+                sources.copy_from_slice(&src.segments());
+                destinations.copy_from_slice(&dst.segments());
             }
         }
         Self { values, headers, family: addrs.family() }
