@@ -7,8 +7,10 @@ use super::boxes::{Boxes, Span};
 /// The most children of a node.
 pub(super) const MAX_CHILDREN: usize = 32;
 
-/// How many boxes a choice looks at for each child; of more, an even sample is taken.
-const SAMPLE: usize = 32;
+/// How many boxes a choice looks at, at least so many and so many for each child; of more, an even
+/// sample is taken.
+const SAMPLE: usize = 1024;
+const SAMPLE_A_CHILD: usize = 8;
 
 /// What a cut may be like.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,7 @@ impl Cutter {
         region: &[Span],
         kind: Kind,
     ) -> Option<Cut> {
-        let sample = SAMPLE * kind.children.max(MAX_CHILDREN);
+        let sample = SAMPLE.max(SAMPLE_A_CHILD * kind.children);
         let step = ids.len().div_ceil(sample).max(1);
         self.sample.clear();
         self.sample.extend(ids.iter().copied().step_by(step));

@@ -15,9 +15,9 @@ const POINTS: usize = 500;
 /// Nanoseconds, roughly, on a machine of 2023: a step through a node, a table, a leaf, the start of
 /// a tree; a read that misses the second-level cache.
 const NODE: f64 = 8.0;
-const TABLE: f64 = 4.0;
-const LEAF: f64 = 9.0;
-const TREE: f64 = 4.0;
+const TABLE: f64 = 6.0;
+const LEAF: f64 = 14.0;
+const TREE: f64 = 6.0;
 const MISS: f64 = 20.0;
 
 /// Bytes of a leaf, of a node and of a table without their children, of a child.
