@@ -32,6 +32,14 @@ pub(super) struct Cut {
     pub(super) copies: f64,
 }
 
+impl Cut {
+    /// The first and the last child that a span reaches into, in a region that it meets.
+    pub(super) fn reached(&self, span: Span, region: Span) -> (usize, usize) {
+        let child = |number: u16| self.thresholds.partition_point(|end| *end < number);
+        (child(span.0.max(region.0)), child(span.1.min(region.1)))
+    }
+}
+
 /// Finds cuts; keeps its working memory between nodes.
 #[derive(Default)]
 pub(super) struct Cutter {

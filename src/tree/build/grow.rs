@@ -107,20 +107,28 @@ impl<'b> Grower<'b> {
         self.send_on(&mut ids, &cut, region);
         self.room -= copied.saturating_sub(ids.len()).min(self.room);
         let (word, whole) = (cut.word, region[cut.word]);
-        let mut children = Vec::with_capacity(cut.thresholds.len() + 1);
+        let lists = self.share_out(&ids, &cut, whole);
+        let mut children = Vec::with_capacity(lists.len());
         let mut first = whole.0;
-        for last in cut.thresholds.iter().copied().chain([whole.1]) {
+        for (list, last) in lists.into_iter().zip(cut.thresholds.iter().copied().chain([whole.1])) {
             region[word] = (first, last);
-            let inside = ids.iter().copied().filter(|id| {
-                let span = self.boxes.columns[word][*id as usize];
-                span.0 <= last && first <= span.1
-            });
-            let inside = inside.collect();
-            children.push(self.node(inside, region, depth + 1));
+            children.push(self.node(list, region, depth + 1));
             first = last.saturating_add(1);
         }
         region[word] = whole;
         Node::Cut(word, cut.thresholds, children)
+    }
+
+    /// The boxes of each child of a cut.
+    fn share_out(&self, ids: &[u32], cut: &Cut, whole: Span) -> Vec<Vec<u32>> {
+        let mut lists = alloc::vec![Vec::new(); cut.thresholds.len() + 1];
+        for id in ids {
+            let (first, last) = cut.reached(self.boxes.columns[cut.word][*id as usize], whole);
+            for list in &mut lists[first..=last] {
+                list.push(*id);
+            }
+        }
+        lists
     }
 
     fn cut(&mut self, ids: &[u32], region: &[Span]) -> Option<Cut> {
@@ -145,10 +153,8 @@ impl<'b> Grower<'b> {
         let most = (self.habit.reach * children as f64).max(1.0);
         let (column, whole) = (&self.boxes.columns[cut.word], region[cut.word]);
         ids.retain(|id| {
-            let (first, last) = column[*id as usize];
-            let child = |number: u16| cut.thresholds.partition_point(|end| *end < number);
-            let reach = child(last.min(whole.1)) - child(first.max(whole.0)) + 1;
-            let stays = reach as f64 <= most;
+            let (first, last) = cut.reached(column[*id as usize], whole);
+            let stays = (last - first + 1) as f64 <= most;
             self.sent_on[*id as usize] |= !stays;
             stays
         });
