@@ -6,9 +6,9 @@ mod lookup;
 
 use alloc::vec::Vec;
 
-use self::lookup::find::{First, FirstOfEach, Roots};
+use self::lookup::find::{Find, First, FirstOfEach, Roots};
 use self::lookup::follow::{Follow, Verdict};
-use self::lookup::image::{DEFAULT_ACTION, Image, NOTHING, RECORD};
+use self::lookup::image::{DEFAULT_ACTION, Image, NOTHING, RECORD, UNDECIDED};
 use self::lookup::subject::{Judged, Subject};
 use self::lookup::words::Words;
 use crate::Config;
@@ -88,7 +88,9 @@ impl<A> Compiled<A> {
             let (image, base) = (self.image.view(), &self.base);
             self.chosen.run(FirstOfEach { image, base, packets, entries: &mut entries });
             for ((packet, decision), entry) in packets.iter().zip(decisions).zip(entries) {
-                let verdict = self.verdict(entry, (packet, None), &mut |_, _| {});
+                let judged = (packet, None);
+                let entry = if entry == UNDECIDED { self.first(judged) } else { entry };
+                let verdict = self.verdict(entry, judged, &mut |_, _| {});
                 *decision = self.decision(verdict, None, packet.fragment, packet.malformed);
             }
         }
@@ -106,7 +108,23 @@ impl<A> Compiled<A> {
     /// The entry of the first rule of the base chain that matches.
     #[inline(always)]
     fn first(&self, judged: impl Judged) -> u32 {
-        self.chosen.run(First { image: self.image.view(), base: &self.base, judged })
+        match self.chosen.run(First { image: self.image.view(), base: &self.base, judged }) {
+            UNDECIDED => self.first_checked(&judged.subject(), &judged.words()),
+            entry => entry,
+        }
+    }
+
+    /// The same, where residual checks or leaves that go on have to be looked at.
+    #[inline(never)]
+    fn first_checked(&self, subject: &Subject<'_>, words: &Words) -> u32 {
+        let (image, roots, mark) = (self.image.view(), self.roots(words.family), subject.mark());
+        self.chosen.run(Find { image, roots, subject, words, mark, least: 0 })
+    }
+
+    #[inline(always)]
+    fn roots(&self, family: Family) -> &Roots {
+        let [v4, v6] = &self.base;
+        if family == Family::V4 { v4 } else { v6 }
     }
 
     /// What follows from the first entry of the base chain.
@@ -119,7 +137,7 @@ impl<A> Compiled<A> {
     ) -> Verdict {
         match entry {
             NOTHING => Verdict { action: DEFAULT_ACTION, rule: None },
-            entry if entry & 0xff != RECORD => Verdict::of_entry(entry),
+            entry if entry & 0xff < RECORD => Verdict::of_entry(entry),
             entry => self.follow(entry, &judged.subject(), &judged.words(), seen),
         }
     }
@@ -133,8 +151,7 @@ impl<A> Compiled<A> {
         words: &Words,
         seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Verdict {
-        let [v4, v6] = &self.base;
-        let roots = if words.family == Family::V4 { v4 } else { v6 };
+        let roots = self.roots(words.family);
         let follow = Follow { image: self.image.view(), chosen: self.chosen, subject, words };
         follow.from(entry, roots, seen)
     }

@@ -22,7 +22,7 @@ use self::write::{TooLarge, Writer};
 use crate::Config;
 use crate::packet::Family;
 use crate::rule::{BuildError, Chain, ChainId, Kind, Limit, Rule, RuleId, RuleSet, Target};
-use crate::tree::lookup::image::{CHAIN_BYTES, DEFAULT_ACTION, MAGIC, RECORD, VERSION};
+use crate::tree::lookup::image::{CHAIN_BYTES, CHECKED, DEFAULT_ACTION, MAGIC, RECORD, VERSION};
 
 /// A compiled rule set: the image's bytes, and the actions that it numbers.
 pub(in crate::tree) struct Output<A> {
@@ -112,11 +112,12 @@ impl<A> Compiler<'_, A> {
             let Some(shape) = shape else { continue };
             let checked = has_checks(&rule.criteria, &shape);
             let decides = matches!(rule.target, Target::Action(_));
-            let low = match decides && !checked && *number < RECORD {
-                true => *number,
+            let low = match checked {
+                true => CHECKED,
+                false if decides => (*number).min(RECORD),
                 false => RECORD,
             };
-            if low == RECORD {
+            if low >= RECORD {
                 records.push((index as u32, record(rule, &shape, *number)));
             }
             let ends = !checked && !matches!(rule.target, Target::Jump(_) | Target::Continue(_));

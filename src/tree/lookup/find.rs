@@ -1,6 +1,6 @@
 //! The first rule of a chain, at or after a place, that matches.
 
-use super::image::{Image, MAX_TREES, NODE_BYTES, NOTHING, RECORD, TABLE_SHIFT, WIDE};
+use super::image::{CHECKED, Image, MAX_TREES, NODE_BYTES, NOTHING, TABLE_SHIFT, UNDECIDED, WIDE};
 use super::leaf::{self, Leaf, Probe};
 use super::residual;
 use super::subject::{Judged, Subject};
@@ -78,7 +78,7 @@ pub(in crate::tree) struct First<'a, J> {
 }
 
 impl<J: Judged> Kernel for First<'_, J> {
-    /// The rule's entry, or [`NOTHING`].
+    /// The rule's entry, or [`NOTHING`], or [`UNDECIDED`] where [`Find`] has to be asked.
     type Output = u32;
 
     #[inline(always)]
@@ -87,8 +87,21 @@ impl<J: Judged> Kernel for First<'_, J> {
         let words = &judged.words();
         let [v4, v6] = base;
         let roots = if words.family == Family::V4 { v4 } else { v6 };
-        let subject = &judged.subject();
-        Find { image, roots, subject, words, mark: subject.mark(), least: 0 }.run(lanes)
+        let probe = Probe::new(lanes, words);
+        let mut found = NOTHING;
+        for root in roots.trees.iter().take(roots.count) {
+            if root.first > found {
+                break;
+            }
+            let reference = root.leaf(image, lanes, words);
+            let Some(leaf) = Leaf::test(image, reference, lanes, words, &probe) else { continue };
+            let entry = leaf.entry();
+            if entry & 0xff == CHECKED || (entry == NOTHING && leaf.has_more()) {
+                return UNDECIDED;
+            }
+            found = found.min(entry);
+        }
+        found
     }
 }
 
@@ -124,55 +137,51 @@ impl Kernel for Find<'_> {
             if root.first > found {
                 break;
             }
-            found = found.min(self.tree(lanes, &probe, root));
+            let reference = root.leaf(self.image, lanes, self.words);
+            found = found.min(self.leaf(lanes, &probe, reference));
         }
         found
     }
 }
 
-impl Find<'_> {
-    /// The first entry in one tree.
+impl Root {
+    /// The reference to the leaf that the packet belongs to.
     ///
     /// Most lookups take the same steps whatever the packet, so that no branch has to be guessed: a
     /// reference to a leaf stays what it is for as many steps as most lookups need.
     #[inline(always)]
-    fn tree<L: Lanes>(&self, lanes: L, probe: &Probe<L>, root: &Root) -> u32 {
-        let mut reference = root.reference;
-        if let Some(word) = root.table.checked_sub(1) {
-            let entry = usize::from(self.words.word(word as u8) >> TABLE_SHIFT);
-            reference = self.image.word(reference as usize / 4 + entry);
+    fn leaf<L: Lanes>(&self, image: Image<'_>, lanes: L, words: &Words) -> u32 {
+        let mut reference = self.reference;
+        if let Some(word) = self.table.checked_sub(1) {
+            let entry = usize::from(words.word(word as u8) >> TABLE_SHIFT);
+            reference = image.word(reference as usize / 4 + entry);
         }
-        for _ in 0..root.depth {
-            let next = self.child(lanes, reference);
+        for _ in 0..self.depth {
+            let next = child(image, lanes, words, reference);
             reference = if is_leaf(reference) { reference } else { next };
         }
         for _ in 0..MAX_STEPS {
             if is_leaf(reference) {
                 break;
             }
-            reference = self.child(lanes, reference);
+            reference = child(image, lanes, words, reference);
         }
-        let leaf = Leaf::test(self.image, reference, lanes, self.words, probe);
-        let Some(leaf) = leaf else { return NOTHING };
-        let entry = leaf.entry();
-        if self.least > 0 || entry & 0xff == RECORD || (entry == NOTHING && leaf.has_more()) {
-            return self.leaf(lanes, probe, reference);
-        }
-        entry
+        reference
     }
+}
 
-    /// The reference to the child that the packet belongs to.
-    #[inline(always)]
-    fn child<L: Lanes>(&self, lanes: L, reference: u32) -> u32 {
-        let Some(node) = self.image.window::<NODE_BYTES>(reference) else { return u32::MAX };
-        let (thresholds, children) = node.split_first_chunk::<64>().unwrap_or((&[0; 64], &[]));
-        let child = lanes.count_below(thresholds, self.words.word(reference as u8)) & 31;
-        let bytes = children.as_chunks::<4>().0.get(child);
-        bytes.map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes))
-    }
+/// The reference to the child that the packet belongs to.
+#[inline(always)]
+fn child<L: Lanes>(image: Image<'_>, lanes: L, words: &Words, reference: u32) -> u32 {
+    let Some(node) = image.window::<NODE_BYTES>(reference) else { return u32::MAX };
+    let (thresholds, children) = node.split_first_chunk::<64>().unwrap_or((&[0; 64], &[]));
+    let child = lanes.count_below(thresholds, words.word(reference as u8)) & 31;
+    let bytes = children.as_chunks::<4>().0.get(child);
+    bytes.map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes))
+}
 
+impl Find<'_> {
     /// The first entry of a leaf that counts and whose checks hold, or of those that go on with it.
-    #[cold]
     #[inline(always)]
     fn leaf<L: Lanes>(&self, lanes: L, probe: &Probe<L>, mut reference: u32) -> u32 {
         for _ in 0..MAX_STEPS {
@@ -181,7 +190,7 @@ impl Find<'_> {
             let mut left = leaf.at_least(lanes, self.least);
             while left.mask != 0 {
                 let entry = left.entry();
-                if entry & 0xff != RECORD || self.checks_hold(entry) {
+                if entry & 0xff != CHECKED || self.checks_hold(entry) {
                     return entry;
                 }
                 left = left.without_first();

@@ -94,7 +94,7 @@ impl Follow<'_> {
         if entry == NOTHING {
             return Next::Return;
         }
-        if entry & 0xff != RECORD {
+        if entry & 0xff < RECORD {
             return Next::Decided(Verdict { action: entry & 0xff, rule: Some(rule) });
         }
         let at = roots.record(self.image, entry);

@@ -9,7 +9,7 @@
 //! | node | 32 thresholds of 2 bytes, ascending, the last of them the highest number there is; then a reference for each child. The child is the number of thresholds below the packet's word |
 //! | reference | low 5 bits: the word that the node cuts, or [`PLAIN`] or [`WIDE`]; with those bits 0: the byte offset |
 //! | leaf | see [`leaf`](super::leaf) |
-//! | entry | high 24 bits: the rule; low 8: its action, or [`RECORD`] |
+//! | entry | high 24 bits: the rule; low 8: its action, or [`RECORD`] or [`CHECKED`] |
 //! | record | target kind and argument, a word each; how many checks follow; the checks |
 
 /// Where nodes, leaves and tables may begin: at multiples of so many bytes.
@@ -24,8 +24,14 @@ pub(in crate::tree) const WIDE: u32 = 30;
 /// Bytes of a node with as many children as there can be.
 pub(in crate::tree) const NODE_BYTES: usize = 64 + 4 * 32;
 
-/// In an entry: the rule does more than decide, its record says what.
-pub(in crate::tree) const RECORD: u32 = 0xfe;
+/// In the low byte of an entry, from here up: the rule does more than decide, its record says what.
+pub(in crate::tree) const RECORD: u32 = 0xfd;
+
+/// In the low byte of an entry: the record has checks, and the rule matches only if they hold.
+pub(in crate::tree) const CHECKED: u32 = 0xfe;
+
+/// In place of an entry: the answer takes more than the straight way.
+pub(in crate::tree) const UNDECIDED: u32 = 0xffff_ff00 | CHECKED;
 
 /// No entry: no rule matched. Every leaf's entries end with it.
 pub(in crate::tree) const NOTHING: u32 = u32::MAX;
