@@ -39,11 +39,11 @@ impl Backend {
     pub fn is_available(self) -> bool {
         match self {
             Self::Scalar => true,
-            #[cfg(all(target_arch = "x86_64", not(portcullis_scalar)))]
-            Self::Avx2 => avx2::is_available(),
-            #[cfg(all(target_arch = "x86_64", not(portcullis_scalar)))]
-            Self::Avx512 => avx512::is_available(),
-            #[cfg(not(all(target_arch = "x86_64", not(portcullis_scalar))))]
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => !cfg!(portcullis_scalar) && avx2::is_available(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => !cfg!(portcullis_scalar) && avx512::is_available(),
+            #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
     }

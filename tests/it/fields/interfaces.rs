@@ -92,3 +92,17 @@ fn more_names_than_numbers_are_refused() {
     assert_eq!(error.to_string(), limit);
     assert!(StatelessMatcher::compile(&rules, &Config::new()).is_err());
 }
+
+/// The text names the base chain's interface first, whatever was pushed first.
+#[test]
+fn rule_sets_are_equal_whatever_their_interfaces_numbers() {
+    let mut built = RuleSet::new(Action::Drop);
+    let chain = built.add_chain("user");
+    built.push_to(chain, Rule::accept().in_interface("eth0"));
+    built.push(Rule::jump(chain).in_interface("eth1"));
+    let read: RuleSet = built.to_string().parse().unwrap();
+    assert_ne!(read.interface("eth0"), built.interface("eth0"));
+    assert_eq!(read, built);
+    built.push(Rule::accept());
+    assert_ne!(read, built);
+}
