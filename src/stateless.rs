@@ -36,8 +36,8 @@ impl<A> StatelessMatcher<'_, A> {
         self.compiled.decide(packet, None)
     }
 
-    /// [`classify`](Self::classify) that also shows each matching [`Target::Continue`](crate::Target::Continue) rule, in
-    /// order.
+    /// [`classify`](Self::classify) that also shows each matching
+    /// [`Target::Continue`](crate::Target::Continue) rule, in order.
     ///
     /// # Examples
     ///

@@ -52,7 +52,7 @@ impl Writer {
     /// Whole lines, with the length of the largest leaf beyond all that is written.
     pub(super) fn finish(&mut self) {
         self.bytes.resize(self.bytes.len() + MOST_BYTES, 0);
-        self.align(64);
+        self.align(LINE);
     }
 
     fn align(&mut self, unit: usize) -> usize {
@@ -105,7 +105,7 @@ impl Writer {
             Node::Cut(word, ends, children) => (*word, ends, children),
         };
         let references = self.children(boxes, (word, ends, children), region)?;
-        let at = self.align(64);
+        let at = self.align(LINE);
         let mut thresholds = [u16::MAX; 32];
         for (threshold, end) in thresholds.iter_mut().zip(ends) {
             *threshold = *end;

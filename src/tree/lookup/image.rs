@@ -3,14 +3,15 @@
 //! | what | layout |
 //! |---|---|
 //! | header | one line: magic, version, length in lines, chains, where the chain table is |
-//! | chain | four words: its IPv4 forest, its IPv6 forest, its record table or 0, its rules |
+//! | chain | four words: its forest for IPv4 and for IPv6, its record table for each, or 0 |
 //! | forest | a word: how many trees; for each four: its root, how many nodes most lookups go through, one more than the word of its table or 0, and its first rule's entry |
-//! | table | a root that is a reference for every [`TABLE_SHIFT`]th number of a word |
+//! | table | a root that is a reference for every 16 numbers of a word (2 to the power [`TABLE_SHIFT`]) |
 //! | node | 32 thresholds of 2 bytes, ascending, the last of them the highest number there is; then a reference for each child. The child is the number of thresholds below the packet's word |
 //! | reference | low 5 bits: the word that the node cuts, or [`PLAIN`] or [`WIDE`]; with those bits 0: the byte offset |
 //! | leaf | see [`leaf`](super::leaf) |
 //! | entry | high 24 bits: the rule; low 8: its action, or [`RECORD`] or [`CHECKED`] |
-//! | record | target kind and argument, a word each; how many checks follow; the checks |
+//! | record table | for each rule the word where its record begins |
+//! | record | a word each: target kind, argument, mask, how many checks follow; the checks |
 
 /// Where nodes, leaves and tables may begin: at multiples of so many bytes.
 pub(in crate::tree) const UNIT: usize = 64;
@@ -33,7 +34,7 @@ pub(in crate::tree) const CHECKED: u32 = 0xfe;
 /// In place of an entry: the answer takes more than the straight way.
 pub(in crate::tree) const UNDECIDED: u32 = 0xffff_ff00 | CHECKED;
 
-/// No entry: no rule matched. Every leaf's entries end with it.
+/// No entry: no rule matched.
 pub(in crate::tree) const NOTHING: u32 = u32::MAX;
 
 /// Bytes of a chain's line in the chain table.
