@@ -13,6 +13,7 @@
 //! | [`conntrack`] | the [`Conntrack`] trait, and [`ConnTable`], the table of connections |
 //! | [`StatefulMatcher`] | rules compiled, together with a connection tracker |
 //! | [`Config`] | how rules are compiled |
+//! | [`import`] | rules of other systems |
 //! | [`Decision`] | the answer: the action, the rule that gave it, the packet's place in its connection |
 //!
 //! # Each packet alone
@@ -134,6 +135,8 @@ extern crate std;
 mod config;
 #[cfg(feature = "alloc")]
 pub mod conntrack;
+#[cfg(feature = "alloc")]
+pub mod import;
 pub mod packet;
 pub mod rule;
 #[cfg(feature = "alloc")]
@@ -149,6 +152,8 @@ mod tree;
 pub use config::Config;
 #[cfg(feature = "alloc")]
 pub use conntrack::{ConnTable, Conntrack, Limits, Time};
+#[cfg(feature = "alloc")]
+pub use import::ImportError;
 pub use packet::{
     Addrs, ConnState, Direction, FlowKey, Fragment, Packet, Ports, Protocol, Tracked,
 };
@@ -161,6 +166,8 @@ pub use simd::Backend;
 pub use stateful::{Order, StatefulMatcher, Verdict};
 #[cfg(feature = "alloc")]
 pub use stateless::StatelessMatcher;
+#[cfg(feature = "alloc")]
+pub use tree::Stats;
 
 /// The examples of README.md.
 #[cfg(all(doctest, feature = "std", feature = "parse"))]

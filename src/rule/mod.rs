@@ -52,3 +52,5 @@ pub use rule::{Effect, Rule, Target};
 pub use rule_set::{Chain, RuleSet};
 #[cfg(feature = "alloc")]
 pub use text::TextError;
+#[cfg(feature = "alloc")]
+pub(crate) use text::{Marked, describe_at};

@@ -3,6 +3,7 @@
 mod conntrack;
 mod fields;
 mod firewall_example;
+mod import;
 mod layers;
 mod no_alloc;
 mod notes;

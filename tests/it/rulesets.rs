@@ -5,7 +5,7 @@
 //! crate's, if there is one; run that with `cargo test --release`.
 
 #[path = "../../benches/classbench/mod.rs"]
-mod classbench;
+pub(crate) mod classbench;
 #[path = "../../benches/generator/mod.rs"]
 pub(crate) mod generator;
 

@@ -1,7 +1,7 @@
 use core::fmt;
 use core::fmt::Write;
 
-use super::error::is_shown;
+use super::excerpt::is_shown;
 use super::line::is_plain_chain_name;
 use super::names::Names;
 use crate::packet::Protocol;

@@ -5,6 +5,8 @@ use alloc::string::String;
 use core::fmt;
 use core::ops::Range;
 
+use super::excerpt::{Marked, is_shown, visible};
+
 /// Why a text is not a rule set, and where.
 ///
 /// Its `Display` shows the line with a caret under the place:
@@ -29,17 +31,15 @@ impl TextError {
     pub(super) fn new(failure: Failure, line: usize, source_line: &str) -> Self {
         let start = failure.at.start.min(source_line.len());
         let before = source_line.get(..start).unwrap_or("");
-        let at = source_line.get(failure.at.clone()).unwrap_or("");
+        let width = source_line.get(failure.at.clone()).unwrap_or("").chars().count();
+        let found = failure.found.unwrap_or_else(|| describe_at(source_line, failure.at));
         Self {
             line,
             column: before.chars().count() + 1,
-            width: at.chars().count(),
+            width,
             source_line: source_line.into(),
             expected: failure.expected,
-            found: failure.found.unwrap_or_else(|| match at {
-                "" => describe_next(source_line.get(start..).unwrap_or("")),
-                at => describe(at),
-            }),
+            found,
             suggestion: failure.suggestion,
         }
     }
@@ -73,21 +73,6 @@ impl TextError {
     pub fn suggestion(&self) -> Option<&str> {
         self.suggestion.as_deref()
     }
-
-    /// The part of the line to show and the characters before the caret in it. Long lines are cut
-    /// to what surrounds the place.
-    fn excerpt(&self) -> (Excerpt<'_>, usize) {
-        let from = match self.column {
-            column if column > SHOWN => column - SHOWN / 2,
-            _ => 0,
-        };
-        let mut parts = self.source_line.char_indices().map(|(at, _)| at).skip(from);
-        let start = parts.next().unwrap_or(self.source_line.len());
-        let end = parts.nth(SHOWN + SHOWN / 2).unwrap_or(self.source_line.len());
-        let text = self.source_line.get(start..end).unwrap_or("");
-        let excerpt = Excerpt { text, cut: start > 0, cut_after: end < self.source_line.len() };
-        (excerpt, self.column - 1 - from)
-    }
 }
 
 impl fmt::Display for TextError {
@@ -97,11 +82,8 @@ impl fmt::Display for TextError {
         if let Some(suggestion) = &self.suggestion {
             write!(f, "; did you mean `{suggestion}`?")?;
         }
-        let (excerpt, before) = self.excerpt();
-        let marked = excerpt.text.chars().skip(before).take(self.width);
-        let carets = marked.map(columns).sum::<usize>().max(1);
-        writeln!(f, "\n  {excerpt}")?;
-        write!(f, "  {}{:^<carets$}", excerpt.blanks(before), "")
+        let Self { source_line, column, width, .. } = self;
+        Marked { source_line, column: *column, width: *width }.fmt(f)
     }
 }
 
@@ -133,11 +115,16 @@ impl Failure {
     }
 }
 
-/// How many characters of a line are shown before the place of an error, at least.
-const SHOWN: usize = 100;
-
 /// How many characters of what was found are quoted.
 const QUOTED: usize = 40;
+
+/// What stands at a byte range of a line, as messages word it.
+pub(crate) fn describe_at(line: &str, at: Range<usize>) -> Box<str> {
+    match line.get(at.clone()).unwrap_or("") {
+        "" => describe_next(line.get(at.start..).unwrap_or("")),
+        at => describe(at),
+    }
+}
 
 /// What follows where something is missing.
 fn describe_next(rest: &str) -> Box<str> {
@@ -163,68 +150,4 @@ fn describe(found: &str) -> Box<str> {
         shown.push_str("...");
     }
     format!("`{shown}`").into()
-}
-
-/// Part of a line, with nothing in it that would move a terminal's cursor.
-struct Excerpt<'e> {
-    text: &'e str,
-    cut: bool,
-    cut_after: bool,
-}
-
-impl Excerpt<'_> {
-    /// White space as wide as the first `chars` characters.
-    fn blanks(&self, chars: usize) -> String {
-        let cut = if self.cut { CUT } else { "" };
-        let blank = |c| core::iter::repeat_n(if c == '\t' { '\t' } else { ' ' }, columns(c));
-        cut.chars().chain(self.text.chars().take(chars)).flat_map(blank).collect()
-    }
-}
-
-const CUT: &str = "...";
-
-impl fmt::Display for Excerpt<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-
-        f.write_str(if self.cut { CUT } else { "" })?;
-        self.text.chars().try_for_each(|c| f.write_char(visible(c)))?;
-        f.write_str(if self.cut_after { CUT } else { "" })
-    }
-}
-
-fn visible(c: char) -> char {
-    if is_shown(c) || c == '\t' { c } else { char::REPLACEMENT_CHARACTER }
-}
-
-/// Whether a terminal shows `c` as a character of the line: not a control character, not one that
-/// changes the direction of writing or breaks the line.
-pub(super) fn is_shown(c: char) -> bool {
-    let steers = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}' | '\u{feff}');
-    !c.is_control() && !steers
-}
-
-/// How many columns of a terminal `c` takes, near enough: none for marks put on other characters,
-/// two for East Asian wide characters and pictographs.
-///
-/// # Source
-///
-/// Unicode Standard Annex 11, in ranges.
-fn columns(c: char) -> usize {
-    match u32::from(c) {
-        0x300..=0x36f | 0x200b..=0x200d | 0x20d0..=0x20ff | 0xfe00..=0xfe0f => 0,
-        0x1100..=0x115f
-        | 0x2e80..=0x303e
-        | 0x3041..=0xa4cf
-        | 0xac00..=0xd7a3
-        | 0xf900..=0xfaff
-        | 0xfe30..=0xfe6f
-        | 0xff00..=0xff60
-        | 0xffe0..=0xffe6
-        | 0x1f300..=0x1f64f
-        | 0x1f680..=0x1f6ff
-        | 0x1f900..=0x1f9ff
-        | 0x20000..=0x3fffd => 2,
-        _ => 1,
-    }
 }

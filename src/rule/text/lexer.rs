@@ -8,7 +8,8 @@ use winnow::error::EmptyError;
 use winnow::stream::{LocatingSlice, Location};
 use winnow::token::{any, one_of, rest, take_till};
 
-use super::error::{Failure, is_shown};
+use super::error::Failure;
+use super::excerpt::is_shown;
 
 /// One line of text, read word by word. Cheap to copy, to look ahead.
 #[derive(Clone, Copy, Debug)]

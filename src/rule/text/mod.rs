@@ -79,6 +79,7 @@ mod criteria;
 mod display;
 mod document;
 mod error;
+mod excerpt;
 mod item;
 mod lexer;
 mod line;
@@ -86,3 +87,5 @@ mod names;
 mod suggest;
 
 pub use error::TextError;
+pub(crate) use error::describe_at;
+pub(crate) use excerpt::Marked;

@@ -1,0 +1,3 @@
+//! Rules of other systems.
+
+mod classbench;
