@@ -3,7 +3,7 @@ use core::marker::PhantomData;
 use crate::Config;
 use crate::packet::{FlowKey, Packet};
 use crate::rule::{Action, BuildError, Decision, Effect, RuleId, RuleSet};
-use crate::tree::Compiled;
+use crate::tree::{Compiled, Stats};
 
 /// Judges each packet alone.
 ///
@@ -71,6 +71,16 @@ impl<A> StatelessMatcher<'_, A> {
     /// Bytes that the compiled form takes.
     pub fn memory_bytes(&self) -> usize {
         self.compiled.memory_bytes()
+    }
+
+    /// What the compiled form consists of: trees, nodes, leaves and how many of them a lookup
+    /// visits at most.
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the size of the compiled form; allocates.
+    pub fn stats(&self) -> Stats {
+        self.compiled.stats()
     }
 
     /// The action for packets that no rule decides.

@@ -3,8 +3,11 @@
 
 mod build;
 mod lookup;
+mod stats;
 
 use alloc::vec::Vec;
+
+pub use self::stats::Stats;
 
 use self::lookup::find::{Find, First, FirstOfEach, Roots};
 use self::lookup::follow::{Follow, Verdict};
@@ -103,6 +106,11 @@ impl<A> Compiled<A> {
     /// Bytes of the compiled form.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.image.bytes.len()
+    }
+
+    /// What the compiled form consists of.
+    pub(crate) fn stats(&self) -> Stats {
+        Stats::of(self.image.view(), self.memory_bytes())
     }
 
     /// The entry of the first rule of the base chain that matches.

@@ -11,6 +11,7 @@ mod hidden;
 mod hostile;
 mod limits;
 mod random;
+mod stats;
 
 use std::fmt::Debug;
 use std::net::IpAddr;

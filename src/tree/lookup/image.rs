@@ -93,6 +93,11 @@ impl<'a> Image<'a> {
         self.bytes.get(from..from.checked_add(N)?)?.first_chunk()
     }
 
+    /// How many chains there are.
+    pub(in crate::tree) fn chains(&self) -> u32 {
+        self.word(3)
+    }
+
     /// Four words about a chain: see the table above.
     pub(in crate::tree) fn chain(&self, chain: u32) -> [u32; 4] {
         let at = self.word(4) as usize / 4 + chain as usize * (CHAIN_BYTES / 4);
