@@ -1,6 +1,7 @@
 //! Invented rule sets of the shapes that ClassBench names, and headers that meet them. The same
 //! seed gives the same rules and headers on every machine.
 
+mod ipv6;
 mod random;
 mod shape;
 

@@ -2,7 +2,7 @@ use portcullis::packet::Family;
 use portcullis::rule::{PortRange, Span};
 
 use super::random::{Random, mixed};
-use super::{Pattern, any, prefix};
+use super::{Pattern, any, ipv6, prefix};
 
 /// How often a kind of filter asks for what. The weights follow the published seed files of
 /// ClassBench (Taylor and Turner, ClassBench: A Packet Classification Benchmark, 2007) in outline.
@@ -50,7 +50,7 @@ impl Shape {
         v6_lengths: &[
             (40, lengths((128, 128), (128, 128))),
             (25, lengths((64, 64), (128, 128))),
-            (20, lengths((48, 56), (64, 64))),
+            (20, lengths((29, 48), (56, 64))),
             (10, lengths((32, 48), (128, 128))),
             (5, lengths((0, 0), (64, 128))),
         ],
@@ -78,7 +78,7 @@ impl Shape {
         v6_lengths: &[
             (35, lengths((0, 3), (64, 128))),
             (20, lengths((128, 128), (0, 3))),
-            (25, lengths((48, 64), (56, 64))),
+            (25, lengths((28, 56), (48, 64))),
             (15, lengths((128, 128), (128, 128))),
             (5, lengths((0, 3), (0, 3))),
         ],
@@ -111,7 +111,7 @@ impl Shape {
         ],
         v6_lengths: &[
             (35, lengths((128, 128), (128, 128))),
-            (30, lengths((48, 64), (48, 64))),
+            (30, lengths((29, 64), (29, 64))),
             (25, lengths((56, 64), (128, 128))),
             (7, lengths((0, 0), (128, 128))),
             (3, lengths((32, 48), (0, 0))),
@@ -122,16 +122,17 @@ impl Shape {
     };
 
     pub(super) fn draw(&self, random: &mut Random, family: Family) -> Pattern {
-        let (all_lengths, width) = match family {
-            Family::V4 => (self.v4_lengths, 32),
-            Family::V6 => (self.v6_lengths, 128),
+        let (all_lengths, draw): (_, Draw) = match family {
+            Family::V4 => (self.v4_lengths, nested_prefix),
+            Family::V6 => (self.v6_lengths, ipv6::drawn),
         };
         let Lengths { src, dst } = random.weighted(all_lengths);
         let mut pattern = any(family);
-        pattern.src = nested_prefix(random, family, width, src);
-        pattern.dst = nested_prefix(random, family, width, dst);
+        pattern.src = draw(random, src);
+        pattern.dst = draw(random, dst);
         if let Some(protocol) = random.weighted(self.protocols) {
-            pattern.protocol = Span::from(protocol);
+            let icmp_of_v6 = protocol == 1 && family == Family::V6;
+            pattern.protocol = Span::from(if icmp_of_v6 { 58 } else { protocol });
         }
         if matches!(pattern.protocol.first(), 6 | 17) {
             pattern.src_port = ports(random, self.src_ports);
@@ -141,24 +142,22 @@ impl Shape {
     }
 }
 
-/// A walk down a trie whose every node leans to one side, nine to one, always the same side:
+/// Draws a prefix whose length is between two.
+type Draw = fn(&mut Random, (u32, u32)) -> Span<u128>;
+
+/// A walk down a trie whose every node leans to one side, nine to one, always the same side: IPv4
 /// prefixes crowd together and lie within each other as in the address plans of real networks.
-fn nested_prefix(
-    random: &mut Random,
-    family: Family,
-    width: u32,
-    (shortest, longest): (u32, u32),
-) -> Span<u128> {
+fn nested_prefix(random: &mut Random, (shortest, longest): (u32, u32)) -> Span<u128> {
     let len = shortest + random.below(u64::from(longest - shortest + 1)) as u32;
-    let mut node = u64::from(width);
+    let mut node = 32;
     let mut address = 0_u128;
     for depth in 0..len {
         let leaning = mixed(node) & 1;
         let bit = leaning ^ u64::from(random.below(10) == 0);
         node = mixed(node << 1 ^ bit);
-        address |= u128::from(bit) << (width - 1 - depth);
+        address |= u128::from(bit) << (31 - depth);
     }
-    prefix(family, address, len)
+    prefix(Family::V4, address, len)
 }
 
 fn ports(random: &mut Random, classes: &[(u32, Ports)]) -> PortRange {

@@ -22,7 +22,7 @@ pub(crate) struct Workload {
     pub(crate) keys: Vec<FlowKey>,
 }
 
-/// Generated ones of 1,000 and 10,000 rules, IPv4 and IPv6, and every ClassBench file there is.
+/// Generated ones of 1,000 and 10,000 rules, for IPv6 also 100,000, and every ClassBench file there is.
 pub(crate) fn sources() -> Vec<Source> {
     let shapes = [
         (Shape::ACL, Family::V4),
@@ -30,11 +30,15 @@ pub(crate) fn sources() -> Vec<Source> {
         (Shape::IPC, Family::V4),
         (Shape::ACL, Family::V6),
         (Shape::FW, Family::V6),
+        (Shape::IPC, Family::V6),
     ];
+    const SIZES: [(&str, usize); 3] = [("1k", 1000), ("10k", 10_000), ("100k", 100_000)];
     let generated = shapes.into_iter().flat_map(|(shape, family)| {
-        [("1k", 1000), ("10k", 10_000)].map(|(size, count)| Source {
+        // Files have IPv4 rule sets of that size.
+        let sizes = SIZES.iter().filter(move |(_, count)| family == Family::V6 || *count < 100_000);
+        sizes.map(move |(size, count)| Source {
             name: format!("{}-{family}-{size}", shape.name),
-            make: Box::new(move || patterns(&shape, family, count, SEED)),
+            make: Box::new(move || patterns(&shape, family, *count, SEED)),
         })
     });
     let files = classbench::files().into_iter().map(|path| Source {

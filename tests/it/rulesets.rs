@@ -54,10 +54,28 @@ fn the_generator_is_the_same_everywhere() {
     let keys = headers(&patterns, 1000, SEED);
     let decided = keys.iter().filter(|key| first_match(&patterns, key).is_some()).count();
     assert!((850..1000).contains(&decided), "{decided} of 1000 headers meet a rule");
-    let first = "udp [3d07:e7d1:54b3:e29b:7932:24dc:472f:701f]:38467 > [3d00:e3d3:debf:6180:f9bd:d8f1:7b6f:874d]:21";
+    let first = "tcp [2a07:b160:1f00:3:42f8:57ff:fe31:d39]:21 > [260c:36f0:2f67:25::3e]:1024";
     assert_eq!(keys[0].to_string(), first);
     assert_eq!(keys, headers(&patterns, 1000, SEED));
     assert_ne!(keys, headers(&patterns, 1000, SEED + 1));
+}
+
+#[test]
+fn ipv6_prefixes_have_the_usual_lengths() {
+    let mut lengths = [0; 129];
+    for shape in [Shape::ACL, Shape::FW, Shape::IPC] {
+        for pattern in patterns(&shape, Family::V6, 3000, SEED) {
+            for range in [pattern.src, pattern.dst] {
+                lengths[(range.first() ^ range.last()).leading_zeros() as usize] += 1;
+            }
+        }
+    }
+    let all: usize = lengths.iter().sum();
+    assert_eq!(all, 18_000, "every rule set has as many rules as were asked for");
+    let peaks = [0, 32, 48, 56, 64, 128].map(|peak| lengths[peak]);
+    assert!(peaks.iter().all(|peak| *peak > all / 100), "{peaks:?}");
+    assert!(peaks.iter().sum::<usize>() > all * 8 / 10, "{peaks:?}");
+    assert!(lengths[64] > 4 * lengths[60] && lengths[48] > 4 * lengths[44], "{lengths:?}");
 }
 
 /// Names, rule sets, and how many headers to compare.
