@@ -12,6 +12,7 @@
 //! | [`StatelessMatcher`] | rules compiled; judges each packet alone |
 //! | [`conntrack`] | the [`Conntrack`] trait, and [`ConnTable`], the table of connections |
 //! | [`StatefulMatcher`] | rules compiled, together with a connection tracker |
+//! | [`analysis`] | why a packet is decided as it is |
 //! | [`Config`] | how rules are compiled |
 //! | [`import`] | rules of other systems |
 //! | [`Decision`] | the answer: the action, the rule that gave it, the packet's place in its connection |
@@ -131,6 +132,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "alloc")]
+pub mod analysis;
 #[cfg(feature = "alloc")]
 mod config;
 #[cfg(feature = "alloc")]

@@ -1,5 +1,6 @@
 //! Integration tests, one binary.
 
+mod analysis;
 mod conntrack;
 mod fields;
 mod firewall_example;

@@ -1,0 +1,3 @@
+//! Answers about rules, compared with the definition and with brute force.
+
+mod explain;
