@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "rules")]
     order: First,
 
-    /// How many connections are remembered at a time; each takes some 170 bytes
+    /// How many connections are remembered at a time; each takes some 150 bytes
     #[arg(long, value_name = "N", default_value_t = 65_536)]
     connections: u32,
 

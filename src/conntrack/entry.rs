@@ -5,13 +5,13 @@ use crate::packet::{ConnState, Direction};
 
 /// A connection in the table: two cache lines.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
 pub(super) struct Entry {
     pub(super) key: Key,
-    pub(super) created: Time,
     /// From this moment on the connection is not found any more.
     pub(super) deadline: Time,
-    pub(super) tcp: Option<TcpTrack>,
-    /// The tick at which the wheel brings it up.
+    pub(super) created: Time,
+    /// The tick at which the wheel brings it up; of a vacant entry the number of another one.
     pub(super) armed: u32,
     pub(super) opener: End,
     /// Whether a packet came in the reply direction.
@@ -20,6 +20,7 @@ pub(super) struct Entry {
     pub(super) assured: bool,
     /// The list of displaceable connections that it is in.
     pub(super) rank: Option<Rank>,
+    pub(super) tcp: Option<TcpTrack>,
 }
 
 /// How little a connection is established: lower ones are displaced first.
@@ -35,6 +36,25 @@ impl Rank {
 }
 
 impl Entry {
+    /// No connection; `next` is the number of another such entry.
+    pub(super) const fn vacant(next: u32) -> Self {
+        Self {
+            key: Key::NONE,
+            deadline: Time::ZERO,
+            created: Time::ZERO,
+            armed: next,
+            opener: End::Low,
+            replied: false,
+            assured: false,
+            rank: None,
+            tcp: None,
+        }
+    }
+
+    pub(super) const fn next_vacant(&self) -> u32 {
+        self.armed
+    }
+
     pub(super) fn new(flow: &Flow, tcp: Option<TcpTrack>, now: Time, seconds: u32) -> Self {
         Self {
             key: flow.key,

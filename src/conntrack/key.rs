@@ -1,8 +1,7 @@
 use core::net::IpAddr;
 
-use siphasher::sip::SipHasher13;
-
 use super::icmp::Role;
+use super::sip::Sip;
 use crate::packet::{
     Addrs, Checksum, Family, FlowKey, Fragment, IcmpMessage, Packet, Ports, Protocol, Quote,
 };
@@ -103,21 +102,27 @@ impl Flow {
     }
 
     /// The lower end comes first, so that both directions have one key.
+    #[inline]
     fn between_ends(addrs: &Addrs, protocol: Protocol, ports: Ports) -> Self {
-        let src = (address_bits(addrs.src()), ports.src);
-        let dst = (address_bits(addrs.dst()), ports.dst);
-        let (low, high, sender) =
-            if src <= dst { (src, dst, End::Low) } else { (dst, src, End::High) };
-        let family = addrs.family() as u8;
-        let key = Key {
-            low: low.0,
-            high: high.0,
-            low_id: low.1,
-            high_id: high.1,
-            protocol: protocol.0,
-            family,
+        let rest = |ids: [u16; 2]| Key::rest(ids, protocol, addrs.family());
+        let (key, in_order) = match addrs {
+            // One number for an end: the lower and the higher one without a branch, as either
+            // direction is as likely as the other.
+            Addrs::V4 { src, dst } => {
+                let end = |addr: u32, port: u16| u64::from(addr) << 16 | u64::from(port);
+                let (src, dst) = (end(src.to_bits(), ports.src), end(dst.to_bits(), ports.dst));
+                let (low, high) = (src.min(dst), src.max(dst));
+                let rest = rest([low as u16, high as u16]);
+                (Key { low: [0, low >> 16], high: [0, high >> 16], rest }, src <= dst)
+            }
+            Addrs::V6 { src, dst } => {
+                let (src, dst) = ((src.to_bits(), ports.src), (dst.to_bits(), ports.dst));
+                let (low, high) = (src.min(dst), src.max(dst));
+                let rest = rest([low.1, high.1]);
+                (Key { low: halves(low.0), high: halves(high.0), rest }, src <= dst)
+            }
         };
-        Self { key, sender, may_open: true }
+        Self { key, sender: if in_order { End::Low } else { End::High }, may_open: true }
     }
 
     /// The asking end comes first, whatever its address: the same identifier used by both ends is
@@ -130,13 +135,11 @@ impl Flow {
             _ => return None,
         };
         let ends = if sender == End::Low { *addrs } else { addrs.reversed() };
+        let ids = [identifier, u16::from_be_bytes([query, code])];
         let key = Key {
             low: address_bits(ends.src()),
             high: address_bits(ends.dst()),
-            low_id: identifier,
-            high_id: u16::from_be_bytes([query, code]),
-            protocol: icmp_protocol(family).0,
-            family: family as u8,
+            rest: Key::rest(ids, icmp_protocol(family), family),
         };
         Some(Self { key, sender, may_open: sender == End::Low })
     }
@@ -167,46 +170,68 @@ pub(super) enum End {
 pub(super) struct Key {
     low: [u64; 2],
     high: [u64; 2],
-    /// The low end's port, or an ICMP identifier.
-    low_id: u16,
-    /// The high end's port, or the type and code of an ICMP query.
-    high_id: u16,
-    protocol: u8,
-    family: u8,
+    /// From the top: the low end's port or an ICMP identifier, 16 bits; the high end's port or the
+    /// type and code of an ICMP query, 16 bits; 16 bits of zero; protocol and family, 8 bits each.
+    rest: u64,
 }
 
 impl Key {
-    /// One call over all bytes: IPv4 takes 16 of them, IPv6 40.
-    pub(super) fn hash(&self, hasher: &SipHasher13) -> u64 {
-        let ids = u64::from(self.low_id) << 32 | u64::from(self.high_id) << 16;
-        let rest = ids | u64::from(self.protocol) << 8;
+    /// The key of no flow.
+    pub(super) const NONE: Self = Self { low: [0; 2], high: [0; 2], rest: u64::MAX };
+
+    #[inline(always)]
+    fn rest([low, high]: [u16; 2], protocol: Protocol, family: Family) -> u64 {
+        let ids = u64::from(low) << 48 | u64::from(high) << 32;
+        ids | u64::from(protocol.0) << 8 | family as u64
+    }
+
+    /// Of IPv4 16 bytes are hashed, of IPv6 40.
+    #[inline]
+    pub(super) fn hash(&self, sip: &Sip) -> u64 {
+        if self.is_v4() { sip.hash(self.words_v4()) } else { sip.hash(self.words_v6()) }
+    }
+
+    /// What is hashed of an IPv4 key.
+    #[inline(always)]
+    pub(super) fn words_v4(&self) -> [u64; 2] {
+        let ([_, low], [_, high]) = (self.low, self.high);
+        [low << 32 | high, self.rest]
+    }
+
+    /// What is hashed of an IPv6 key.
+    #[inline(always)]
+    pub(super) fn words_v6(&self) -> [u64; 5] {
         let ([low_0, low_1], [high_0, high_1]) = (self.low, self.high);
-        if self.is_v4() {
-            return hasher.hash([low_1 << 32 | high_1, rest].map(u64::to_ne_bytes).as_flattened());
-        }
-        let words = [low_0, low_1, high_0, high_1, rest];
-        hasher.hash(words.map(u64::to_ne_bytes).as_flattened())
+        [low_0, low_1, high_0, high_1, self.rest]
     }
 
     pub(super) const fn protocol(&self) -> Protocol {
-        Protocol(self.protocol)
+        Protocol((self.rest >> 8) as u8)
     }
 
     pub(super) const fn is_icmp(&self) -> bool {
         if self.is_v4() {
-            self.protocol == Protocol::ICMP.0
+            self.protocol().0 == Protocol::ICMP.0
         } else {
-            self.protocol == Protocol::ICMPV6.0
+            self.protocol().0 == Protocol::ICMPV6.0
         }
     }
 
     /// Whether both ends are the same, so that packets of both directions look alike.
     pub(super) fn is_loop(&self) -> bool {
-        self.low == self.high && self.low_id == self.high_id && !self.is_icmp()
+        self.low == self.high && self.low_id() == self.high_id() && !self.is_icmp()
     }
 
-    const fn is_v4(&self) -> bool {
-        self.family == Family::V4 as u8
+    pub(super) const fn is_v4(&self) -> bool {
+        self.rest as u8 == Family::V4 as u8
+    }
+
+    const fn low_id(&self) -> u16 {
+        (self.rest >> 48) as u16
+    }
+
+    const fn high_id(&self) -> u16 {
+        (self.rest >> 32) as u16
     }
 
     /// The address of one end.
@@ -224,8 +249,8 @@ impl Key {
     /// The 5-tuple of packets that `sender` sends. ICMP has 0 for the ports.
     pub(super) fn flow_key(&self, sender: End) -> FlowKey {
         let pair = |end: End| match end {
-            End::Low => (self.address(End::Low), self.low_id),
-            End::High => (self.address(End::High), self.high_id),
+            End::Low => (self.address(End::Low), self.low_id()),
+            End::High => (self.address(End::High), self.high_id()),
         };
         let (src, dst) = match sender {
             End::Low => (pair(End::Low), pair(End::High)),
@@ -251,9 +276,10 @@ fn v6(address: IpAddr) -> core::net::Ipv6Addr {
 fn address_bits(address: IpAddr) -> [u64; 2] {
     match address {
         IpAddr::V4(address) => [0, u64::from(address.to_bits())],
-        IpAddr::V6(address) => {
-            let bits = address.to_bits();
-            [(bits >> 64) as u64, bits as u64]
-        }
+        IpAddr::V6(address) => halves(address.to_bits()),
     }
+}
+
+const fn halves(bits: u128) -> [u64; 2] {
+    [(bits >> 64) as u64, bits as u64]
 }

@@ -15,7 +15,7 @@ use super::TcpState;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The most connections at a time; memory for all of them, some 170 bytes each, is reserved
+    /// The most connections at a time; memory for all of them, some 150 bytes each, is taken
     /// when the table is made.
     pub capacity: u32,
     /// How long connections are kept without packets.

@@ -11,12 +11,16 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod advance;
 mod connection;
 mod entry;
 mod icmp;
+mod index;
 mod key;
 mod limits;
 mod rings;
+mod sip;
+mod store;
 mod table;
 mod tcp;
 mod time;

@@ -1,17 +1,14 @@
-use alloc::vec::Vec;
 use core::net::IpAddr;
-use core::time::Duration;
 
-use hashbrown::HashTable;
-use siphasher::sip::SipHasher13;
-
-use super::entry::{Entry, Rank};
+use super::advance::{Moved, advance, idle_seconds};
+use super::entry::Entry;
+use super::index::MAX_CAPACITY;
 use super::key::{Flow, Key, Subject};
-use super::rings::Rings;
-use super::tcp::{self, Known, Step, TcpTrack};
-use super::wheel::Wheel;
+use super::sip::Sip;
+use super::store::Store;
+use super::tcp::{self, TcpTrack};
 use super::{Connection, Conntrack, Limits, Lookup, Time};
-use crate::packet::{ConnState, Direction, FlowKey, Packet, Protocol, Refused, TcpSegment};
+use crate::packet::{ConnState, FlowKey, Packet, Protocol, Refused};
 
 /// How many entries a call looks at to find expired ones: more than it can add.
 const VISITS: usize = 4;
@@ -19,13 +16,10 @@ const VISITS: usize = 4;
 /// The same when the table is full.
 const VISITS_WHEN_FULL: usize = 64;
 
-/// How old an answered UDP flow must be to count as a stream.
-const STREAM_AGE: Duration = Duration::from_secs(2);
-
 /// The built-in connection table: what Linux's nf_conntrack decides, in bounded memory.
 ///
-/// - **Memory** for [`Limits::capacity`] connections is reserved when the table is made, and no
-///   more is ever taken.
+/// - **Memory** for [`Limits::capacity`] connections, 151 bytes each, is taken when the table is
+///   made, and no more after that.
 /// - **Time**: every call takes constant time: one hash, one probe, a few steps of a timer wheel.
 ///   Connections are hashed with SipHash-1-3 under a secret, so that who chooses addresses and
 ///   ports cannot choose which connections collide.
@@ -58,16 +52,13 @@ const STREAM_AGE: Duration = Duration::from_secs(2);
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConnTable {
-    /// Numbers of entries, by hash.
-    index: HashTable<u32>,
-    entries: Vec<Entry>,
-    /// Numbers of entries that are in nobody's use.
-    free: Vec<u32>,
-    wheel: Wheel,
-    /// Displaceable connections by rank, each list oldest first.
-    ranks: Rings,
-    hasher: SipHasher13,
+    store: Store,
+    /// The key of the last lookup that found nothing, and its hash, unless an entry has come in
+    /// since: its confirmation is next.
+    missed: Option<(Key, u64)>,
     limits: Limits,
+    /// The longest timeout, in seconds.
+    longest: u32,
     counts: Counts,
 }
 
@@ -89,20 +80,14 @@ impl ConnTable {
     ///
     /// # Complexity
     ///
-    /// Reserves memory for all of [`Limits::capacity`], of which at most `u32::MAX - 4096` count.
+    /// Takes memory for all of [`Limits::capacity`], of which at most 2³⁰ count, and writes to it.
     pub fn new(limits: &Limits, secret: [u8; 16]) -> Self {
         let mut limits = limits.clone();
-        limits.capacity = limits.capacity.min(u32::MAX - 4096);
-        let capacity = limits.capacity as usize;
+        limits.capacity = limits.capacity.min(MAX_CAPACITY);
         Self {
-            // Twice the room: a table at most half full does not have to grow to shed the marks
-            // that removed entries leave.
-            index: HashTable::with_capacity(capacity.saturating_mul(2)),
-            entries: Vec::with_capacity(capacity),
-            free: Vec::with_capacity(capacity),
-            wheel: Wheel::new(limits.capacity),
-            ranks: Rings::new(limits.capacity, Rank::ALL.len() as u32),
-            hasher: SipHasher13::new_with_key(&secret),
+            store: Store::new(limits.capacity, Sip::new(secret)),
+            missed: None,
+            longest: limits.timeouts.longest(),
             limits,
             counts: Counts::default(),
         }
@@ -122,12 +107,12 @@ impl ConnTable {
     /// How many connections there are. Expired ones count until they are collected, which takes
     /// a few packets and seconds.
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.store.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.store.len() == 0
     }
 
     /// The limits given when the table was made.
@@ -144,26 +129,25 @@ impl ConnTable {
     /// 5-tuple: list the [`connections`](Self::connections) instead.
     pub fn connection(&self, key: &FlowKey, now: Time) -> Option<Connection> {
         let flow = Flow::of_key(key)?;
-        let number = self.find(&flow.key)?;
-        self.entry(number).filter(|entry| !entry.is_expired(now)).map(describe)
+        let number = self.store.find(&flow.key, self.store.hash(&flow.key))?;
+        self.store.entry(number).filter(|entry| !entry.is_expired(now)).map(describe)
     }
 
     /// All connections, in no particular order.
     pub fn connections(&self, now: Time) -> impl Iterator<Item = Connection> {
-        let entries = self.index.iter().filter_map(|number| self.entry(*number));
-        entries.filter(move |entry| !entry.is_expired(now)).map(describe)
+        self.store.entries().filter(move |entry| !entry.is_expired(now)).map(describe)
     }
 
     /// Removes all connections.
     pub fn clear(&mut self) {
-        *self =
-            Self { counts: self.counts, hasher: self.hasher, ..Self::new(&self.limits, [0; 16]) };
+        self.store.clear();
+        self.missed = None;
     }
 }
 
 impl Conntrack for ConnTable {
     fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
-        self.collect(now);
+        self.store.collect(VISITS, now, self.longest(now));
         match Subject::of(packet) {
             Subject::Flow(flow) => self.look_up_flow(&flow, packet, now),
             Subject::Error { about, told } => self.look_up_error(&about, told, now),
@@ -174,12 +158,14 @@ impl Conntrack for ConnTable {
 
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
         let Subject::Flow(flow) = Subject::of(packet) else { return Ok(()) };
-        if self.find_live(&flow.key, now).is_some() || !self.may_open(&flow, packet) {
+        let Some(hash) = self.unknown(&flow.key, now) else { return Ok(()) };
+        if !self.may_open(&flow, packet) {
             return Ok(());
         }
         self.make_room(now)?;
         let entry = self.opened(&flow, packet, now);
-        self.insert(entry);
+        self.store.insert(entry, hash);
+        self.missed = None;
         self.counts.confirmed += 1;
         Ok(())
     }
@@ -188,46 +174,84 @@ impl Conntrack for ConnTable {
 /// One packet.
 impl ConnTable {
     fn look_up_flow(&mut self, flow: &Flow, packet: &Packet, now: Time) -> Lookup {
-        let Some(number) = self.find_live(&flow.key, now) else {
-            return self.look_up_new(flow, packet);
+        let hash = self.store.hash(&flow.key);
+        let Some(number) = self.store.find_live(&flow.key, hash, now) else {
+            return self.look_up_new(flow, hash, packet);
         };
-        let Some(entry) = self.entries.get_mut(number as usize) else { return Lookup::invalid() };
+        let Some(entry) = self.store.entry_mut(number) else { return Lookup::invalid() };
         let direction = entry.direction_of(flow);
         let found = Lookup::known(entry.conn_state(direction), direction);
         match advance(entry, packet, direction, &self.limits, now) {
             Moved::On => {
-                self.rearrange(number);
+                self.store.rearrange(number);
                 found
             }
             Moved::Ended => {
-                self.remove(number);
+                self.store.remove(number);
                 found
             }
             Moved::Reopens => {
-                self.remove(number);
-                self.look_up_new(flow, packet)
+                self.store.remove(number);
+                self.look_up_new(flow, hash, packet)
             }
             Moved::Invalid => {
-                self.rearrange(number);
+                self.store.rearrange(number);
                 Lookup::invalid()
             }
         }
     }
 
-    fn look_up_new(&self, flow: &Flow, packet: &Packet) -> Lookup {
-        if self.may_open(flow, packet) { Lookup::tentative() } else { Lookup::invalid() }
+    fn look_up_new(&mut self, flow: &Flow, hash: u64, packet: &Packet) -> Lookup {
+        if !self.may_open(flow, packet) {
+            return Lookup::invalid();
+        }
+        self.missed = Some((flow.key, hash));
+        Lookup::tentative()
     }
 
     /// An error neither moves the connection nor keeps it alive.
     fn look_up_error(&mut self, about: &Flow, told: IpAddr, now: Time) -> Lookup {
-        let found = self.find_live(&about.key, now).and_then(|number| self.entry(number));
-        match found {
+        let hash = self.store.hash(&about.key);
+        let found = self.store.find_live(&about.key, hash, now);
+        match found.and_then(|number| self.store.entry(number)) {
             Some(entry) if about.key.address(about.sender) == told => {
                 let direction = entry.direction_of(about).reversed();
                 Lookup::known(ConnState::Related, direction)
             }
             _ => Lookup::invalid(),
         }
+    }
+
+    /// The hash of a key that no connection has.
+    fn unknown(&mut self, key: &Key, now: Time) -> Option<u64> {
+        match self.missed {
+            Some((missed, hash)) if missed == *key => Some(hash),
+            _ => {
+                let hash = self.store.hash(key);
+                self.store.find_live(key, hash, now).is_none().then_some(hash)
+            }
+        }
+    }
+
+    fn make_room(&mut self, now: Time) -> Result<(), Refused> {
+        if !self.store.is_full() {
+            return Ok(());
+        }
+        self.store.collect_for_room(VISITS_WHEN_FULL, now, self.longest(now));
+        if !self.store.is_full() {
+            return Ok(());
+        }
+        if !self.store.displace() {
+            self.counts.refused += 1;
+            return Err(Refused::TableFull);
+        }
+        self.counts.displaced += 1;
+        Ok(())
+    }
+
+    /// No deadline is later than this.
+    fn longest(&self, now: Time) -> Time {
+        now.after_secs(self.longest)
     }
 
     fn may_open(&self, flow: &Flow, packet: &Packet) -> bool {
@@ -249,200 +273,6 @@ impl ConnTable {
             }
             None => Entry::new(flow, None, now, idle_seconds(&flow.key, &self.limits)),
         }
-    }
-}
-
-/// Keeping the entries, the index, the wheel and the ranks in step.
-impl ConnTable {
-    fn find(&self, key: &Key) -> Option<u32> {
-        let hash = key.hash(&self.hasher);
-        let is_it = |number: &u32| self.entry(*number).is_some_and(|entry| entry.key == *key);
-        self.index.find(hash, is_it).copied()
-    }
-
-    /// As [`find`](Self::find); an expired entry is removed instead.
-    fn find_live(&mut self, key: &Key, now: Time) -> Option<u32> {
-        let number = self.find(key)?;
-        if self.entry(number)?.is_expired(now) {
-            self.remove(number);
-            return None;
-        }
-        Some(number)
-    }
-
-    fn entry(&self, number: u32) -> Option<&Entry> {
-        self.entries.get(number as usize)
-    }
-
-    fn insert(&mut self, mut entry: Entry) {
-        let number = self.free.pop().unwrap_or(self.entries.len() as u32);
-        entry.armed = self.wheel.arm(number, entry.deadline);
-        entry.rank = entry.proper_rank();
-        if let Some(rank) = entry.rank {
-            self.ranks.push(rank as u32, number);
-        }
-        match self.entries.get_mut(number as usize) {
-            Some(slot) => *slot = entry,
-            None => self.entries.push(entry),
-        }
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        let hash_of =
-            |number: &u32| entries.get(*number as usize).map_or(0, |entry| entry.key.hash(hasher));
-        self.index.insert_unique(entry.key.hash(hasher), number, hash_of);
-    }
-
-    fn remove(&mut self, number: u32) {
-        self.wheel.remove(number);
-        self.forget(number);
-    }
-
-    /// Removes an entry that is not in the wheel.
-    fn forget(&mut self, number: u32) {
-        self.ranks.remove(number);
-        let Some(entry) = self.entry(number) else { return };
-        let hash = entry.key.hash(&self.hasher);
-        if let Ok(found) = self.index.find_entry(hash, |found| *found == number) {
-            found.remove();
-            self.free.push(number);
-        }
-    }
-
-    /// Puts an entry that has changed where it now belongs.
-    fn rearrange(&mut self, number: u32) {
-        let Some(entry) = self.entries.get_mut(number as usize) else { return };
-        entry.armed = self.wheel.rearm(number, entry.deadline, entry.armed);
-        let rank = entry.proper_rank();
-        if rank == entry.rank {
-            return;
-        }
-        entry.rank = rank;
-        self.ranks.remove(number);
-        if let Some(rank) = rank {
-            self.ranks.push(rank as u32, number);
-        }
-    }
-
-    /// Looks at a few entries whose time may have come.
-    fn collect(&mut self, now: Time) {
-        for _ in 0..VISITS {
-            let Some(number) = self.wheel.pop(now) else { return };
-            self.visit(number, now);
-        }
-    }
-
-    /// Removes an entry that the wheel brought up if it has expired, or else puts it back.
-    fn visit(&mut self, number: u32, now: Time) {
-        let longest = now.after_secs(self.limits.timeouts.longest());
-        let Some(entry) = self.entries.get_mut(number as usize) else { return };
-        if entry.is_expired(now) {
-            return self.forget(number);
-        }
-        // Only a clock that has gone back leaves a deadline farther off.
-        entry.deadline = entry.deadline.min(longest);
-        entry.armed = self.wheel.arm(number, entry.deadline);
-    }
-
-    fn make_room(&mut self, now: Time) -> Result<(), Refused> {
-        let capacity = self.limits.capacity as usize;
-        for _ in 0..VISITS_WHEN_FULL {
-            if self.len() < capacity {
-                return Ok(());
-            }
-            let Some(number) = self.wheel.pop_current(now) else { break };
-            self.visit(number, now);
-        }
-        if self.len() < capacity {
-            return Ok(());
-        }
-        let Some(number) = Rank::ALL.iter().find_map(|rank| self.ranks.first(*rank as u32)) else {
-            self.counts.refused += 1;
-            return Err(Refused::TableFull);
-        };
-        self.remove(number);
-        self.counts.displaced += 1;
-        Ok(())
-    }
-}
-
-/// What a packet did to its connection.
-enum Moved {
-    On,
-    Ended,
-    Reopens,
-    Invalid,
-}
-
-/// Moves the state and the deadline of `entry` by one of its packets.
-fn advance(
-    entry: &mut Entry,
-    packet: &Packet,
-    direction: Direction,
-    limits: &Limits,
-    now: Time,
-) -> Moved {
-    if entry.tcp.is_some() {
-        return match packet.tcp_segment() {
-            Some(segment) => advance_tcp(entry, segment, direction, limits, now),
-            None => Moved::Invalid,
-        };
-    }
-    let timeouts = &limits.timeouts;
-    let mut seconds = idle_seconds(&entry.key, limits);
-    match entry.key.protocol() {
-        Protocol::UDP | Protocol::UDP_LITE
-            if entry.replied && now.since(entry.created) > STREAM_AGE =>
-        {
-            seconds = timeouts.udp_stream;
-            entry.assured = true;
-        }
-        Protocol::GRE if entry.replied => {
-            seconds = timeouts.gre_stream;
-            entry.assured = true;
-        }
-        _ => {}
-    }
-    entry.replied |= direction == Direction::Reply;
-    entry.deadline = now.after_secs(seconds);
-    Moved::On
-}
-
-fn advance_tcp(
-    entry: &mut Entry,
-    segment: &TcpSegment,
-    direction: Direction,
-    limits: &Limits,
-    now: Time,
-) -> Moved {
-    let timeouts = &limits.timeouts;
-    let known = Known { replied: entry.replied, assured: entry.assured };
-    let Some(track) = &mut entry.tcp else { return Moved::Invalid };
-    match track.advance(segment, direction, known, &limits.tcp, timeouts) {
-        Step::Renewed { seconds, assured } => {
-            entry.assured |= assured;
-            entry.deadline = now.after_secs(seconds);
-        }
-        Step::Kept => {}
-        Step::Ended => return Moved::Ended,
-        Step::Reopens => return Moved::Reopens,
-        Step::Invalid => return Moved::Invalid,
-        Step::Doubtful => {
-            entry.shorten(now, timeouts.tcp_unacknowledged);
-            return Moved::Invalid;
-        }
-    }
-    entry.replied |= direction == Direction::Reply;
-    Moved::On
-}
-
-/// How long a connection without TCP's states is kept while it is not a stream.
-fn idle_seconds(key: &Key, limits: &Limits) -> u32 {
-    let timeouts = &limits.timeouts;
-    match key.protocol() {
-        Protocol::UDP | Protocol::UDP_LITE => timeouts.udp,
-        Protocol::GRE => timeouts.gre,
-        Protocol::ICMP if key.is_icmp() => timeouts.icmp,
-        Protocol::ICMPV6 if key.is_icmp() => timeouts.icmpv6,
-        _ => timeouts.generic,
     }
 }
 

@@ -1,0 +1,171 @@
+use alloc::vec::Vec;
+
+use super::Time;
+use super::entry::{Entry, Rank};
+use super::index::Index;
+use super::key::Key;
+use super::rings::Rings;
+use super::sip::Sip;
+use super::wheel::Wheel;
+
+/// The entries of a table and what finds them by key, by deadline and by rank, kept in step. All
+/// its memory is taken, and written to, when it is made.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    entries: Vec<Entry>,
+    index: Index,
+    wheel: Wheel,
+    /// Displaceable connections by rank, each list oldest first.
+    ranks: Rings,
+    /// The number of the first vacant entry, which has the number of the next.
+    vacant: u32,
+    sip: Sip,
+}
+
+impl Store {
+    pub(super) fn new(capacity: u32, sip: Sip) -> Self {
+        Self {
+            entries: (0..capacity).map(|number| Entry::vacant(number + 1)).collect(),
+            index: Index::new(capacity),
+            wheel: Wheel::new(capacity),
+            ranks: Rings::new(capacity, Rank::ALL.len() as u32),
+            vacant: 0,
+            sip,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.index.len() == self.entries.len()
+    }
+
+    #[inline]
+    pub(super) fn hash(&self, key: &Key) -> u64 {
+        key.hash(&self.sip)
+    }
+
+    #[inline]
+    pub(super) fn find(&self, key: &Key, hash: u64) -> Option<u32> {
+        self.index.find(hash, |number| self.is(number, key))
+    }
+
+    /// As [`find`](Self::find); an expired entry is removed instead.
+    #[inline]
+    pub(super) fn find_live(&mut self, key: &Key, hash: u64, now: Time) -> Option<u32> {
+        let number = self.find(key, hash)?;
+        if self.entry(number)?.is_expired(now) {
+            self.remove(number);
+            return None;
+        }
+        Some(number)
+    }
+
+    #[inline]
+    pub(super) fn entry(&self, number: u32) -> Option<&Entry> {
+        self.entries.get(number as usize)
+    }
+
+    #[inline]
+    pub(super) fn entry_mut(&mut self, number: u32) -> Option<&mut Entry> {
+        self.entries.get_mut(number as usize)
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.index.numbers().filter_map(|number| self.entry(number))
+    }
+
+    /// Puts in an entry whose key hashes to `hash` and is not there yet. There must be room.
+    pub(super) fn insert(&mut self, mut entry: Entry, hash: u64) {
+        let number = self.vacant;
+        let Some(place) = self.entries.get_mut(number as usize) else { return };
+        self.vacant = place.next_vacant();
+        entry.armed = self.wheel.arm(number, entry.deadline);
+        entry.rank = entry.proper_rank();
+        if let Some(rank) = entry.rank {
+            self.ranks.push(rank as u32, number);
+        }
+        *place = entry;
+        self.index.insert(hash, number);
+    }
+
+    pub(super) fn remove(&mut self, number: u32) {
+        self.wheel.remove(number);
+        self.forget(number);
+    }
+
+    /// Puts an entry that has changed where it now belongs.
+    #[inline]
+    pub(super) fn rearrange(&mut self, number: u32) {
+        let Some(entry) = self.entries.get_mut(number as usize) else { return };
+        entry.armed = self.wheel.rearm(number, entry.deadline, entry.armed);
+        let rank = entry.proper_rank();
+        if rank == entry.rank {
+            return;
+        }
+        entry.rank = rank;
+        self.ranks.remove(number);
+        if let Some(rank) = rank {
+            self.ranks.push(rank as u32, number);
+        }
+    }
+
+    /// Looks at up to `visits` entries whose time may have come and removes those that have
+    /// expired. No deadline is farther off than `longest` afterwards.
+    #[inline]
+    pub(super) fn collect(&mut self, visits: usize, now: Time, longest: Time) {
+        for _ in 0..visits {
+            let Some(number) = self.wheel.pop(now) else { return };
+            self.visit(number, now, longest);
+        }
+    }
+
+    /// As [`collect`](Self::collect) with the tick that is not over, until there is room.
+    pub(super) fn collect_for_room(&mut self, visits: usize, now: Time, longest: Time) {
+        for _ in 0..visits {
+            if !self.is_full() {
+                return;
+            }
+            let Some(number) = self.wheel.pop_current(now) else { return };
+            self.visit(number, now, longest);
+        }
+    }
+
+    /// Removes the oldest of the least established connections; whether there is one that may be
+    /// displaced.
+    pub(super) fn displace(&mut self) -> bool {
+        let oldest = Rank::ALL.iter().find_map(|rank| self.ranks.first(*rank as u32));
+        oldest.map(|number| self.remove(number)).is_some()
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.entries.len() as u32, self.sip);
+    }
+
+    fn is(&self, number: u32, key: &Key) -> bool {
+        self.entry(number).is_some_and(|entry| entry.key == *key)
+    }
+
+    /// Removes an entry that is not in the wheel.
+    fn forget(&mut self, number: u32) {
+        self.ranks.remove(number);
+        let Some(entry) = self.entries.get_mut(number as usize) else { return };
+        if self.index.remove(entry.key.hash(&self.sip), number) {
+            *entry = Entry::vacant(self.vacant);
+            self.vacant = number;
+        }
+    }
+
+    /// Removes an entry that the wheel brought up if it has expired, or else puts it back.
+    fn visit(&mut self, number: u32, now: Time, longest: Time) {
+        let Some(entry) = self.entries.get_mut(number as usize) else { return };
+        if entry.is_expired(now) {
+            return self.forget(number);
+        }
+        // Only a clock that has gone back leaves a deadline farther off.
+        entry.deadline = entry.deadline.min(longest);
+        entry.armed = self.wheel.arm(number, entry.deadline);
+    }
+}
