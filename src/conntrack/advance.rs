@@ -1,15 +1,20 @@
+//! What each protocol makes of a connection: which packets may open one, how packets move it, and
+//! how long it is kept.
+
 use core::time::Duration;
 
-use super::entry::Entry;
-use super::key::Key;
-use super::tcp::{Known, Step};
+use super::entry::{Entry, Track};
+use super::key::{Flow, Key};
+use super::sctp::{self, SctpTrack};
+use super::tcp::{self, Known, TcpTrack};
 use super::{Limits, Time};
-use crate::packet::{Direction, Packet, Protocol, TcpSegment};
+use crate::packet::{Direction, Packet, Protocol, SctpHeader, TcpSegment};
 
 /// How old an answered UDP flow must be to count as a stream.
 const STREAM_AGE: Duration = Duration::from_secs(2);
 
 /// What a packet did to its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Moved {
     On,
     Ended,
@@ -17,7 +22,46 @@ pub(super) enum Moved {
     Invalid,
 }
 
+/// Whether `packet`, which shows `flow` and belongs to no known connection, may open one.
+pub(super) fn may_open(flow: &Flow, packet: &Packet, limits: &Limits) -> bool {
+    match flow.key.protocol() {
+        Protocol::TCP => {
+            packet.tcp_segment().is_some_and(|segment| tcp::may_open(segment, &limits.tcp))
+        }
+        Protocol::SCTP => packet
+            .sctp_header()
+            .is_some_and(|header| SctpTrack::open(header, &limits.timeouts).is_some()),
+        _ => flow.may_open,
+    }
+}
+
+/// The entry for the connection that `packet` opens, if it [may](may_open).
+pub(super) fn opened(flow: &Flow, packet: &Packet, limits: &Limits, now: Time) -> Option<Entry> {
+    if !may_open(flow, packet, limits) {
+        return None;
+    }
+    let timeouts = &limits.timeouts;
+    let (track, seconds) = match flow.key.protocol() {
+        Protocol::TCP => {
+            let (track, seconds) = TcpTrack::open(packet.tcp_segment()?, &limits.tcp, timeouts);
+            (Track::Tcp(track), seconds)
+        }
+        Protocol::SCTP => {
+            let (track, seconds) = SctpTrack::open(packet.sctp_header()?, timeouts)?;
+            (Track::Sctp(track), seconds)
+        }
+        _ => (Track::Stateless, idle_seconds(&flow.key, limits)),
+    };
+    Some(Entry::new(flow, track, now, seconds))
+}
+
 /// Moves the state and the deadline of `entry` by one of its packets.
+///
+/// # Source
+///
+/// Linux `nf_conntrack_core.c`, `nf_conntrack_handle_packet`, and the files it leads to:
+/// `nf_conntrack_proto_udp.c` (`nf_conntrack_udp_packet`, `nf_conntrack_udplite_packet`),
+/// `nf_conntrack_proto_gre.c` (`nf_conntrack_gre_packet`), `nf_conntrack_proto_generic.c`.
 pub(super) fn advance(
     entry: &mut Entry,
     packet: &Packet,
@@ -25,29 +69,32 @@ pub(super) fn advance(
     limits: &Limits,
     now: Time,
 ) -> Moved {
-    if entry.tcp.is_some() {
-        return match packet.tcp_segment() {
+    let moved = match entry.track {
+        Track::Stateless => advance_stateless(entry, limits, now),
+        Track::Tcp(_) => match packet.tcp_segment() {
             Some(segment) => advance_tcp(entry, segment, direction, limits, now),
             None => Moved::Invalid,
-        };
-    }
+        },
+        Track::Sctp(_) => match packet.sctp_header() {
+            Some(header) => advance_sctp(entry, header, direction, limits, now),
+            None => Moved::Invalid,
+        },
+    };
+    entry.replied |= moved == Moved::On && direction == Direction::Reply;
+    moved
+}
+
+fn advance_stateless(entry: &mut Entry, limits: &Limits, now: Time) -> Moved {
     let timeouts = &limits.timeouts;
-    let mut seconds = idle_seconds(&entry.key, limits);
-    match entry.key.protocol() {
-        Protocol::UDP | Protocol::UDP_LITE
-            if entry.replied && now.since(entry.created) > STREAM_AGE =>
-        {
-            seconds = timeouts.udp_stream;
-            entry.assured = true;
-        }
-        Protocol::GRE if entry.replied => {
-            seconds = timeouts.gre_stream;
-            entry.assured = true;
-        }
-        _ => {}
-    }
-    entry.replied |= direction == Direction::Reply;
-    entry.deadline = now.after_secs(seconds);
+    let stream = match entry.key.protocol() {
+        Protocol::UDP if now.since(entry.created) > STREAM_AGE => Some(timeouts.udp_stream),
+        Protocol::UDP_LITE => Some(timeouts.udp_stream),
+        Protocol::GRE => Some(timeouts.gre_stream),
+        _ => None,
+    };
+    let stream = stream.filter(|_| entry.replied);
+    entry.assured |= stream.is_some();
+    entry.deadline = now.after_secs(stream.unwrap_or(idle_seconds(&entry.key, limits)));
     Moved::On
 }
 
@@ -58,9 +105,11 @@ fn advance_tcp(
     limits: &Limits,
     now: Time,
 ) -> Moved {
+    use tcp::Step;
+
     let timeouts = &limits.timeouts;
     let known = Known { replied: entry.replied, assured: entry.assured };
-    let Some(track) = &mut entry.tcp else { return Moved::Invalid };
+    let Track::Tcp(track) = &mut entry.track else { return Moved::Invalid };
     match track.advance(segment, direction, known, &limits.tcp, timeouts) {
         Step::Renewed { seconds, assured } => {
             entry.assured |= assured;
@@ -75,18 +124,38 @@ fn advance_tcp(
             return Moved::Invalid;
         }
     }
-    entry.replied |= direction == Direction::Reply;
     Moved::On
 }
 
-/// How long a connection without TCP's states is kept while it is not a stream.
-pub(super) fn idle_seconds(key: &Key, limits: &Limits) -> u32 {
+fn advance_sctp(
+    entry: &mut Entry,
+    header: &SctpHeader,
+    direction: Direction,
+    limits: &Limits,
+    now: Time,
+) -> Moved {
+    use sctp::Step;
+
+    let Track::Sctp(track) = &mut entry.track else { return Moved::Invalid };
+    match track.advance(header, direction, &limits.timeouts) {
+        Step::Renewed { seconds, assured } => {
+            entry.assured |= assured;
+            entry.deadline = now.after_secs(seconds);
+        }
+        Step::Kept => {}
+        Step::Invalid => return Moved::Invalid,
+    }
+    Moved::On
+}
+
+/// How long a connection without states is kept while it is not a stream.
+fn idle_seconds(key: &Key, limits: &Limits) -> u32 {
     let timeouts = &limits.timeouts;
     match key.protocol() {
         Protocol::UDP | Protocol::UDP_LITE => timeouts.udp,
         Protocol::GRE => timeouts.gre,
-        Protocol::ICMP if key.is_icmp() => timeouts.icmp,
-        Protocol::ICMPV6 if key.is_icmp() => timeouts.icmpv6,
+        Protocol::ICMP => timeouts.icmp,
+        Protocol::ICMPV6 => timeouts.icmpv6,
         _ => timeouts.generic,
     }
 }

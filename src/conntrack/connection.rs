@@ -1,11 +1,13 @@
-use super::{TcpState, Time};
+use super::entry::{Entry, Track};
+use super::{SctpState, TcpState, Time};
 use crate::packet::FlowKey;
 
 /// A tracked connection, as it was when it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connection {
-    /// The 5-tuple of packets in the original direction; ports are 0 where the protocol has none.
+    /// The 5-tuple of packets in the original direction. Where the protocol has no ports they are 0;
+    /// the destination port of PPTP's GRE is the call id.
     pub original: FlowKey,
     /// Whether packets came in the reply direction.
     pub replied: bool,
@@ -13,8 +15,29 @@ pub struct Connection {
     pub assured: bool,
     /// How far a TCP connection has got.
     pub tcp_state: Option<TcpState>,
+    /// How far an SCTP association has got.
+    pub sctp_state: Option<SctpState>,
     /// When it was confirmed.
     pub created: Time,
     /// When it ends unless more packets come.
     pub deadline: Time,
+}
+
+impl Connection {
+    pub(super) fn of(entry: &Entry) -> Self {
+        let (tcp_state, sctp_state) = match &entry.track {
+            Track::Stateless => (None, None),
+            Track::Tcp(tcp) => (Some(tcp.state()), None),
+            Track::Sctp(sctp) => (None, Some(sctp.state())),
+        };
+        Self {
+            original: entry.key.flow_key(entry.opener),
+            replied: entry.replied,
+            assured: entry.assured,
+            tcp_state,
+            sctp_state,
+            created: entry.created,
+            deadline: entry.deadline,
+        }
+    }
 }

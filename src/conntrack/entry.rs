@@ -1,5 +1,6 @@
 use super::Time;
 use super::key::{End, Flow, Key};
+use super::sctp::SctpTrack;
 use super::tcp::TcpTrack;
 use crate::packet::{ConnState, Direction};
 
@@ -20,7 +21,27 @@ pub(super) struct Entry {
     pub(super) assured: bool,
     /// The list of displaceable connections that it is in.
     pub(super) rank: Option<Rank>,
-    pub(super) tcp: Option<TcpTrack>,
+    pub(super) track: Track,
+}
+
+/// What is known of a connection by the states of its protocol.
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::large_enum_variant, reason = "entries are of one size; most of them are TCP's")]
+pub(super) enum Track {
+    /// A protocol without states.
+    Stateless,
+    Tcp(TcpTrack),
+    Sctp(SctpTrack),
+}
+
+impl Track {
+    const fn is_closing(&self) -> bool {
+        match self {
+            Self::Stateless => false,
+            Self::Tcp(tcp) => tcp.state().is_closing(),
+            Self::Sctp(sctp) => sctp.state().is_closing(),
+        }
+    }
 }
 
 /// How little a connection is established: lower ones are displaced first.
@@ -47,7 +68,7 @@ impl Entry {
             replied: false,
             assured: false,
             rank: None,
-            tcp: None,
+            track: Track::Stateless,
         }
     }
 
@@ -55,12 +76,12 @@ impl Entry {
         self.armed
     }
 
-    pub(super) fn new(flow: &Flow, tcp: Option<TcpTrack>, now: Time, seconds: u32) -> Self {
+    pub(super) fn new(flow: &Flow, track: Track, now: Time, seconds: u32) -> Self {
         Self {
             key: flow.key,
             created: now,
             deadline: now.after_secs(seconds),
-            tcp,
+            track,
             armed: 0,
             opener: flow.sender,
             replied: false,
@@ -106,7 +127,7 @@ impl Entry {
         if !self.assured {
             return Some(Rank::Replied);
         }
-        self.tcp.filter(|tcp| tcp.state().is_closing()).map(|_| Rank::Closing)
+        self.track.is_closing().then_some(Rank::Closing)
     }
 }
 

@@ -9,6 +9,9 @@ pub(super) enum Role {
     Answer(u8),
     /// Is about another packet, which it quotes.
     Error,
+    /// Sends a host another way than that of the packet that it quotes; believed from a neighbour
+    /// only.
+    Redirect,
     /// Belongs to the link, such as neighbour discovery: never tracked.
     Link,
     /// Anything else: fits no connection.
@@ -20,14 +23,16 @@ impl Role {
     ///
     /// # Source
     ///
-    /// Linux `nf_conntrack_proto_icmp.c` and `nf_conntrack_proto_icmpv6.c`; RFC 792, 950, 4443,
-    /// 4620, 4861.
+    /// Linux `nf_conntrack_proto_icmp.c` (`nf_conntrack_icmp_packet`,
+    /// `nf_conntrack_icmpv4_error`) and `nf_conntrack_proto_icmpv6.c`
+    /// (`nf_conntrack_icmpv6_packet`, `nf_conntrack_icmpv6_error`); RFC 792, 950, 4443, 4620, 4861.
     pub(super) const fn of(family: Family, icmp_type: u8) -> Self {
         match (family, icmp_type) {
             (Family::V4, 8 | 13 | 15 | 17) | (Family::V6, 128 | 139) => Self::Query,
             (Family::V4, 0) => Self::Answer(8),
             (Family::V4, 14 | 16 | 18) | (Family::V6, 129 | 140) => Self::Answer(icmp_type - 1),
-            (Family::V4, 3 | 4 | 5 | 11 | 12) | (Family::V6, 1..=4 | 137) => Self::Error,
+            (Family::V4, 3 | 4 | 5 | 11 | 12) | (Family::V6, 0..=127) => Self::Error,
+            (Family::V6, 137) => Self::Redirect,
             (Family::V6, 130..=136 | 143 | 151 | 152) => Self::Link,
             _ => Self::Other,
         }

@@ -3,7 +3,8 @@ use core::net::IpAddr;
 use super::icmp::Role;
 use super::sip::Sip;
 use crate::packet::{
-    Addrs, Checksum, Family, FlowKey, Fragment, IcmpMessage, Packet, Ports, Protocol, Quote,
+    Addrs, Checksum, Family, FlowKey, Fragment, GreHeader, IcmpMessage, Malformed, Packet, Ports,
+    Protocol, Quote,
 };
 
 /// What the table makes of a packet before it looks anything up.
@@ -21,7 +22,7 @@ pub(super) enum Subject {
 
 impl Subject {
     pub(super) fn of(packet: &Packet) -> Self {
-        if packet.malformed.is_some() || !is_believed(packet) {
+        if !is_sound(packet) || !is_believed(packet) {
             return Self::Invalid;
         }
         match packet.icmp_message() {
@@ -35,10 +36,10 @@ impl Subject {
     fn of_icmp(packet: &Packet, message: &IcmpMessage) -> Self {
         match (Role::of(packet.addrs.family(), message.icmp_type), &message.quote) {
             (Role::Link, _) => Self::Untracked,
-            (Role::Error, Some(quote)) => match Flow::of_quote(quote) {
-                Some(about) => Self::Error { about, told: packet.addrs.dst() },
-                None => Self::Invalid,
-            },
+            (Role::Error, Some(quote)) => Self::of_error(packet, quote),
+            (Role::Redirect, Some(quote)) if is_from_neighbour(packet) => {
+                Self::of_error(packet, quote)
+            }
             (Role::Query | Role::Answer(_), _) => {
                 let flow = message.identifier.and_then(|identifier| {
                     Flow::of_query(&packet.addrs, message.icmp_type, message.code, identifier)
@@ -48,15 +49,48 @@ impl Subject {
             _ => Self::Invalid,
         }
     }
+
+    fn of_error(packet: &Packet, quote: &Quote) -> Self {
+        let about = Flow::of_quote(quote);
+        about.map_or(Self::Invalid, |about| Self::Error { about, told: packet.addrs.dst() })
+    }
+}
+
+/// Whether the headers are as whole as the tracker of the packet's protocol needs them.
+fn is_sound(packet: &Packet) -> bool {
+    match packet.malformed {
+        None => true,
+        Some(Malformed::ShortTransport | Malformed::ShortPorts) => {
+            let icmp = matches!(packet.protocol, Protocol::ICMP | Protocol::ICMPV6);
+            !tracks_ports(packet.protocol) && !icmp
+        }
+        Some(_) => false,
+    }
 }
 
 /// Whether the checksum, if somebody has looked at it, lets Linux believe the packet: of UDP-Lite it
 /// believes what is computed with UDP's protocol number, and only that.
+///
+/// # Source
+///
+/// Linux `nf_conntrack_proto_udp.c`, `udplite_error`; `net/netfilter/utils.c`, `nf_checksum`.
 fn is_believed(packet: &Packet) -> bool {
     match packet.checksum {
-        Checksum::Wrong => false,
+        Checksum::Wrong | Checksum::RightInPart => false,
         Checksum::Right => packet.protocol != Protocol::UDP_LITE,
         _ => true,
+    }
+}
+
+/// Whether a redirect comes from a router on the same link.
+///
+/// # Source
+///
+/// Linux `nf_conntrack_proto_icmpv6.c`, `nf_conntrack_icmpv6_redirect`; RFC 4861 section 8.1.
+fn is_from_neighbour(packet: &Packet) -> bool {
+    match packet.addrs {
+        Addrs::V6 { src, .. } => packet.ttl == 255 && src.is_unicast_link_local(),
+        Addrs::V4 { .. } => false,
     }
 }
 
@@ -73,14 +107,22 @@ pub(super) struct Flow {
 impl Flow {
     /// The flow of a packet that is not ICMP. A packet that should have ports and has none belongs
     /// to no flow.
+    ///
+    /// # Source
+    ///
+    /// Linux `nf_conntrack_core.c`, `nf_ct_get_tuple` and `get_l4proto`.
     fn of(packet: &Packet) -> Option<Self> {
-        if is_icmp(&packet.addrs, packet.protocol) {
-            return None;
-        }
-        if !packet.protocol.has_ports() {
-            return Some(Self::between_ends(&packet.addrs, packet.protocol, NO_PORTS));
-        }
-        let ports = packet.ports.filter(|_| packet.fragment != Fragment::Later)?;
+        let ports = match packet.protocol {
+            Protocol::ICMP | Protocol::ICMPV6 => return None,
+            // Extension headers with nothing behind them.
+            NO_NEXT_HEADER if packet.addrs.family() == Family::V6 => return None,
+            protocol if tracks_ports(protocol) => whole_or_first(packet).and(packet.ports)?,
+            Protocol::GRE => {
+                let header = whole_or_first(packet).map(|packet| packet.gre_header())?;
+                call(header.copied().unwrap_or_default())
+            }
+            _ => NO_PORTS,
+        };
         Some(Self::between_ends(&packet.addrs, packet.protocol, ports))
     }
 
@@ -92,13 +134,21 @@ impl Flow {
             let (icmp_type, code, identifier) = quote.icmp?;
             return Self::of_query(&quote.addrs, icmp_type, code, identifier);
         }
-        let ports = if quote.protocol.has_ports() { quote.ports? } else { NO_PORTS };
+        let ports = match quote.protocol {
+            protocol if tracks_ports(protocol) => quote.ports?,
+            Protocol::GRE => call(quote.gre),
+            _ => NO_PORTS,
+        };
         Some(Self::between_ends(&quote.addrs, quote.protocol, ports))
     }
 
     /// The flow with this key, as a packet in the key's direction shows it.
     pub(super) fn of_key(key: &FlowKey) -> Option<Self> {
-        Self::of(&Packet::from(*key))
+        if key.protocol != Protocol::GRE {
+            return Self::of(&Packet::from(*key));
+        }
+        let ports = Ports { src: key.src_port, dst: key.dst_port };
+        Some(Self::between_ends(&key.addrs, key.protocol, ports))
     }
 
     /// The lower end comes first, so that both directions have one key.
@@ -146,6 +196,29 @@ impl Flow {
 }
 
 const NO_PORTS: Ports = Ports { src: 0, dst: 0 };
+
+/// "No next header" of IPv6.
+const NO_NEXT_HEADER: Protocol = Protocol(59);
+
+/// Whether flows of this protocol are told apart by ports. Linux has not looked at those of DCCP
+/// since 6.17.
+const fn tracks_ports(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::TCP | Protocol::UDP | Protocol::SCTP | Protocol::UDP_LITE)
+}
+
+fn whole_or_first(packet: &Packet) -> Option<&Packet> {
+    (packet.fragment != Fragment::Later).then_some(packet)
+}
+
+/// What stands for the ports of a GRE flow. The call id of PPTP is the receiver's, and the one for
+/// the way back is not known, so that the two directions are two flows.
+///
+/// # Source
+///
+/// Linux `nf_conntrack_proto_gre.c`, `gre_pkt_to_tuple`.
+fn call(header: GreHeader) -> Ports {
+    Ports { src: 0, dst: header.call_id.unwrap_or(0) }
+}
 
 fn is_icmp(addrs: &Addrs, protocol: Protocol) -> bool {
     protocol == icmp_protocol(addrs.family())

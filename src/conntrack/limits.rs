@@ -1,4 +1,4 @@
-use super::TcpState;
+use super::{SctpState, TcpState};
 
 /// How many connections a [`ConnTable`](super::ConnTable) keeps, for how long, and how strictly
 /// it looks at TCP.
@@ -108,10 +108,26 @@ pub struct Timeouts {
     pub tcp_max_retrans: u32,
     /// TCP, data not acknowledged yet, or no answer to a connection picked up midway (300).
     pub tcp_unacknowledged: u32,
-    /// UDP, no answer yet or younger than two seconds (30).
+    /// UDP, no answer yet or younger than two seconds; UDP-Lite, no answer yet (30).
     pub udp: u32,
-    /// UDP, packets both ways for more than two seconds (120).
+    /// UDP, packets both ways for more than two seconds; UDP-Lite, packets both ways (120).
     pub udp_stream: u32,
+    /// SCTP, the opener's INIT, or ended (10).
+    pub sctp_closed: u32,
+    /// SCTP, INIT and INIT ACK seen (3).
+    pub sctp_cookie_wait: u32,
+    /// SCTP, COOKIE ECHO seen (3).
+    pub sctp_cookie_echoed: u32,
+    /// SCTP, open (210).
+    pub sctp_established: u32,
+    /// SCTP, SHUTDOWN seen from the opener (3).
+    pub sctp_shutdown_sent: u32,
+    /// SCTP, SHUTDOWN seen from the other end (3).
+    pub sctp_shutdown_recd: u32,
+    /// SCTP, SHUTDOWN ACK seen (3).
+    pub sctp_shutdown_ack_sent: u32,
+    /// SCTP, a HEARTBEAT of an association whose start was not seen (30).
+    pub sctp_heartbeat_sent: u32,
     /// ICMP queries (30).
     pub icmp: u32,
     /// ICMPv6 queries (30).
@@ -140,6 +156,14 @@ impl Default for Timeouts {
             tcp_unacknowledged: 300,
             udp: 30,
             udp_stream: 120,
+            sctp_closed: 10,
+            sctp_cookie_wait: 3,
+            sctp_cookie_echoed: 3,
+            sctp_established: 210,
+            sctp_shutdown_sent: 3,
+            sctp_shutdown_recd: 3,
+            sctp_shutdown_ack_sent: 3,
+            sctp_heartbeat_sent: 30,
             icmp: 30,
             icmpv6: 30,
             gre: 30,
@@ -165,10 +189,25 @@ impl Timeouts {
         }
     }
 
+    /// The seconds for an SCTP association in `state`.
+    pub(super) const fn sctp(&self, state: SctpState) -> u32 {
+        match state {
+            SctpState::Closed => self.sctp_closed,
+            SctpState::CookieWait => self.sctp_cookie_wait,
+            SctpState::CookieEchoed => self.sctp_cookie_echoed,
+            SctpState::Established => self.sctp_established,
+            SctpState::ShutdownSent => self.sctp_shutdown_sent,
+            SctpState::ShutdownRecd => self.sctp_shutdown_recd,
+            SctpState::ShutdownAckSent => self.sctp_shutdown_ack_sent,
+            SctpState::HeartbeatSent => self.sctp_heartbeat_sent,
+        }
+    }
+
     /// The longest of all.
     pub(super) fn longest(&self) -> u32 {
-        let tcp = TcpState::ALL.map(|state| self.tcp(state)).into_iter().max().unwrap_or(0);
+        let tcp = TcpState::ALL.map(|state| self.tcp(state)).into_iter().fold(0, u32::max);
+        let states = SctpState::ALL.map(|state| self.sctp(state)).into_iter().fold(tcp, u32::max);
         let others = [self.udp, self.udp_stream, self.icmp, self.icmpv6, self.gre, self.gre_stream];
-        others.into_iter().fold(tcp.max(self.generic), u32::max)
+        others.into_iter().fold(states.max(self.generic), u32::max)
     }
 }

@@ -19,6 +19,7 @@ mod index;
 mod key;
 mod limits;
 mod rings;
+mod sctp;
 mod sip;
 mod store;
 mod table;
@@ -29,6 +30,7 @@ mod wheel;
 
 pub use connection::Connection;
 pub use limits::{Limits, TcpTracking, Timeouts};
+pub use sctp::SctpState;
 pub use table::{ConnTable, Counts};
 pub use tcp::TcpState;
 pub use time::Time;

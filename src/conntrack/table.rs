@@ -1,14 +1,12 @@
 use core::net::IpAddr;
 
-use super::advance::{Moved, advance, idle_seconds};
-use super::entry::Entry;
+use super::advance::{Moved, advance, may_open, opened};
 use super::index::MAX_CAPACITY;
 use super::key::{Flow, Key, Subject};
 use super::sip::Sip;
 use super::store::Store;
-use super::tcp::{self, TcpTrack};
 use super::{Connection, Conntrack, Limits, Lookup, Time};
-use crate::packet::{ConnState, FlowKey, Packet, Protocol, Refused};
+use crate::packet::{ConnState, FlowKey, Packet, Refused};
 
 /// How many entries a call looks at to find expired ones: more than it can add.
 const VISITS: usize = 4;
@@ -126,22 +124,33 @@ impl ConnTable {
     }
 
     /// The connection that a packet with this 5-tuple belongs to, in either direction. ICMP has no
-    /// 5-tuple: list the [`connections`](Self::connections) instead.
+    /// 5-tuple: see [`connection_of`](Self::connection_of).
     pub fn connection(&self, key: &FlowKey, now: Time) -> Option<Connection> {
-        let flow = Flow::of_key(key)?;
-        let number = self.store.find(&flow.key, self.store.hash(&flow.key))?;
-        self.store.entry(number).filter(|entry| !entry.is_expired(now)).map(describe)
+        self.shown(&Flow::of_key(key)?.key, now)
+    }
+
+    /// The connection that a packet belongs to or, if it is an ICMP error, that it is about.
+    pub fn connection_of(&self, packet: &Packet, now: Time) -> Option<Connection> {
+        match Subject::of(packet) {
+            Subject::Flow(flow) | Subject::Error { about: flow, .. } => self.shown(&flow.key, now),
+            Subject::Untracked | Subject::Invalid => None,
+        }
     }
 
     /// All connections, in no particular order.
     pub fn connections(&self, now: Time) -> impl Iterator<Item = Connection> {
-        self.store.entries().filter(move |entry| !entry.is_expired(now)).map(describe)
+        self.store.entries().filter(move |entry| !entry.is_expired(now)).map(Connection::of)
     }
 
     /// Removes all connections.
     pub fn clear(&mut self) {
         self.store.clear();
         self.missed = None;
+    }
+
+    fn shown(&self, key: &Key, now: Time) -> Option<Connection> {
+        let number = self.store.find(key, self.store.hash(key))?;
+        self.store.entry(number).filter(|entry| !entry.is_expired(now)).map(Connection::of)
     }
 }
 
@@ -159,11 +168,8 @@ impl Conntrack for ConnTable {
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
         let Subject::Flow(flow) = Subject::of(packet) else { return Ok(()) };
         let Some(hash) = self.unknown(&flow.key, now) else { return Ok(()) };
-        if !self.may_open(&flow, packet) {
-            return Ok(());
-        }
+        let Some(entry) = opened(&flow, packet, &self.limits, now) else { return Ok(()) };
         self.make_room(now)?;
-        let entry = self.opened(&flow, packet, now);
         self.store.insert(entry, hash);
         self.missed = None;
         self.counts.confirmed += 1;
@@ -202,7 +208,7 @@ impl ConnTable {
     }
 
     fn look_up_new(&mut self, flow: &Flow, hash: u64, packet: &Packet) -> Lookup {
-        if !self.may_open(flow, packet) {
+        if !may_open(flow, packet, &self.limits) {
             return Lookup::invalid();
         }
         self.missed = Some((flow.key, hash));
@@ -252,37 +258,5 @@ impl ConnTable {
     /// No deadline is later than this.
     fn longest(&self, now: Time) -> Time {
         now.after_secs(self.longest)
-    }
-
-    fn may_open(&self, flow: &Flow, packet: &Packet) -> bool {
-        match flow.key.protocol() {
-            Protocol::TCP => {
-                packet.tcp_segment().is_some_and(|segment| tcp::may_open(segment, &self.limits.tcp))
-            }
-            _ => flow.may_open,
-        }
-    }
-
-    /// The entry for a flow that `packet` opens.
-    fn opened(&self, flow: &Flow, packet: &Packet, now: Time) -> Entry {
-        let timeouts = &self.limits.timeouts;
-        match packet.tcp_segment().filter(|_| flow.key.protocol() == Protocol::TCP) {
-            Some(segment) => {
-                let (track, seconds) = TcpTrack::open(segment, &self.limits.tcp, timeouts);
-                Entry::new(flow, Some(track), now, seconds)
-            }
-            None => Entry::new(flow, None, now, idle_seconds(&flow.key, &self.limits)),
-        }
-    }
-}
-
-fn describe(entry: &Entry) -> Connection {
-    Connection {
-        original: entry.key.flow_key(entry.opener),
-        replied: entry.replied,
-        assured: entry.assured,
-        tcp_state: entry.tcp.map(|tcp| tcp.state()),
-        created: entry.created,
-        deadline: entry.deadline,
     }
 }

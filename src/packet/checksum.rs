@@ -17,6 +17,9 @@ pub enum Checksum {
     Right,
     /// Does not fit the packet.
     Wrong,
+    /// That of a UDP datagram that is shorter than the packet it fills, and right for the datagram.
+    /// Linux's connection tracker sums up all of the packet and takes it for wrong.
+    RightInPart,
     /// That of a UDP-Lite packet, which fits only with UDP's protocol number in the pseudo header.
     /// By RFC 3828 it is wrong. Linux's connection tracker takes it for right, and a right one for
     /// wrong.

@@ -1,4 +1,4 @@
-use super::{Addrs, Ports, Protocol};
+use super::{Addrs, GreHeader, Ports, Protocol};
 
 /// An ICMP or ICMPv6 message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Quote {
     pub ports: Option<Ports>,
     /// Type, code and identifier of a quoted ICMP query or reply.
     pub icmp: Option<(u8, u8, u16)>,
+    /// What is quoted of a GRE header.
+    pub gre: GreHeader,
     /// Whether the quoted packet is a fragment other than the first.
     pub later_fragment: bool,
 }
@@ -44,6 +46,13 @@ pub struct Quote {
 impl Quote {
     /// A quote of a packet that has neither ports nor an ICMP header.
     pub const fn new(addrs: Addrs, protocol: Protocol) -> Self {
-        Self { addrs, protocol, ports: None, icmp: None, later_fragment: false }
+        Self {
+            addrs,
+            protocol,
+            ports: None,
+            icmp: None,
+            gre: GreHeader { call_id: None },
+            later_fragment: false,
+        }
     }
 }

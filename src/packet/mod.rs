@@ -4,20 +4,24 @@
 
 mod addr;
 mod checksum;
+mod gre;
 mod icmp;
 #[cfg(feature = "parse")]
 mod parse;
 mod protocol;
+mod sctp;
 mod state;
 mod summary;
 mod tcp;
 
 pub use addr::{Addrs, Family, FamilyMismatch, FlowKey, Ports};
 pub use checksum::Checksum;
+pub use gre::GreHeader;
 pub use icmp::{IcmpMessage, Quote};
 #[cfg(feature = "parse")]
 pub use parse::{Layer, ParseError};
 pub use protocol::Protocol;
+pub use sctp::{SctpChunk, SctpChunks, SctpHeader};
 pub use state::{ConnState, Direction, Refused, Tracked};
 pub use summary::{Fragment, InterfaceId, Malformed, Packet, Transport};
 pub use tcp::{SackBlock, SackBlocks, TcpFlags, TcpSegment};

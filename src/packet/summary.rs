@@ -2,7 +2,8 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use super::{
-    Addrs, Checksum, FamilyMismatch, FlowKey, IcmpMessage, Ports, Protocol, TcpFlags, TcpSegment,
+    Addrs, Checksum, FamilyMismatch, FlowKey, GreHeader, IcmpMessage, Ports, Protocol, SctpHeader,
+    TcpFlags, TcpSegment,
 };
 
 /// What a matcher looks at: one packet's headers, summed up, and what the caller knows of it.
@@ -98,6 +99,20 @@ impl Packet {
         FlowKey::new(Protocol::UDP, src, dst).map(Self::from)
     }
 
+    /// A whole SCTP packet.
+    ///
+    /// # Errors
+    ///
+    /// When one address is IPv4 and the other IPv6.
+    pub fn sctp(
+        src: SocketAddr,
+        dst: SocketAddr,
+        header: SctpHeader,
+    ) -> Result<Self, FamilyMismatch> {
+        let key = FlowKey::new(Protocol::SCTP, src, dst)?;
+        Ok(Self { transport: Transport::Sctp(header), ..Self::from(key) })
+    }
+
     /// A whole ICMP or ICMPv6 message; which of the two follows from the addresses.
     pub fn icmp(addrs: impl Into<Addrs>, message: IcmpMessage) -> Self {
         let addrs = addrs.into();
@@ -118,6 +133,22 @@ impl Packet {
     pub fn tcp_segment(&self) -> Option<&TcpSegment> {
         match &self.transport {
             Transport::Tcp(segment) => Some(segment),
+            _ => None,
+        }
+    }
+
+    /// The SCTP header, if the packet has one.
+    pub fn sctp_header(&self) -> Option<&SctpHeader> {
+        match &self.transport {
+            Transport::Sctp(header) => Some(header),
+            _ => None,
+        }
+    }
+
+    /// The GRE header, if the packet has one.
+    pub fn gre_header(&self) -> Option<&GreHeader> {
+        match &self.transport {
+            Transport::Gre(header) => Some(header),
             _ => None,
         }
     }
@@ -160,6 +191,10 @@ pub enum Transport {
     None,
     /// A TCP header.
     Tcp(TcpSegment),
+    /// An SCTP header and what matters of the chunks behind it.
+    Sctp(SctpHeader),
+    /// A GRE header.
+    Gre(GreHeader),
     /// An ICMP header of a packet of protocol 1, or an ICMPv6 header of one of protocol 58.
     Icmp(IcmpMessage),
 }

@@ -72,7 +72,11 @@ fn udp(packet: &Datagram<'_>, bytes: &[u8]) -> Checksum {
     };
     match bytes.get(..usize::from(u16::from_be_bytes([*l0, *l1]))) {
         Some(datagram) if datagram.len() >= 8 && [c0, c1] != [&0, &0] => {
-            of_sum(with_pseudo_header(packet, datagram))
+            let whole = of_sum(with_pseudo_header(packet, bytes));
+            match of_sum(with_pseudo_header(packet, datagram)) {
+                Checksum::Right if whole != Checksum::Right => Checksum::RightInPart,
+                _ => whole,
+            }
         }
         _ => Checksum::Unchecked,
     }

@@ -60,14 +60,9 @@ const fn is_v4_error(icmp_type: u8) -> bool {
     )
 }
 
+/// The types below 128 are errors, those not assigned yet included (RFC 4443 section 2.1).
 const fn is_v6_error(icmp_type: u8) -> bool {
-    matches!(
-        icmp_type,
-        icmpv6::TYPE_DST_UNREACH
-            | icmpv6::TYPE_PACKET_TOO_BIG
-            | icmpv6::TYPE_TIME_EXCEEDED
-            | icmpv6::TYPE_PARAMETER_PROBLEM
-    )
+    icmp_type < icmpv6::TYPE_ECHO_REQUEST
 }
 
 /// What an ICMPv6 redirect quotes, if the quote is its first option.

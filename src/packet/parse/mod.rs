@@ -6,10 +6,12 @@
 mod checksum;
 mod error;
 mod extension;
+mod gre;
 mod icmp;
 mod ip;
 mod link;
 mod quote;
+mod sctp;
 mod tcp;
 mod transport;
 
@@ -75,7 +77,9 @@ impl Packet {
     /// * A header that is there but contradicts itself keeps its ports and fields, and
     ///   [`Malformed::BadTransport`] is set: TCP with a data offset below 5 or beyond the bytes
     ///   there; UDP with a length below 8 or, unless it is a first fragment, beyond the packet;
-    ///   UDP-Lite with such a coverage other than 0.
+    ///   UDP-Lite with such a coverage other than 0, or without a checksum; SCTP with no chunk, a chunk
+    ///   of length 0, or chunks that must not stand together; enhanced GRE (version 1) that carries
+    ///   anything but PPP.
     /// * TCP options: reading ends at the end-of-list option, or at one whose length is below 2 or
     ///   beyond the list; options of a wrong length are skipped.
     /// * Checksums are not looked at (see [`Checksum::of_ip`]), IP options and the contents of
@@ -100,7 +104,7 @@ impl Packet {
     ///
     /// RFC 791 (IPv4), 8200 (IPv6), 2675 (jumbograms), 4302 (authentication header), 6946 (atomic
     /// fragments), 2474 (DSCP); RFC 9293 (TCP), 7323 (window scale), 2018 (selective
-    /// acknowledgement); RFC 768 (UDP), 3828 (UDP-Lite), 9260 (SCTP), 4340 (DCCP); RFC 792, 950
+    /// acknowledgement); RFC 768 (UDP), 3828 (UDP-Lite), 9260 (SCTP), 4340 (DCCP), 2637 (enhanced GRE); RFC 792, 950
     /// (ICMP), 4443, 4620, 4861 (ICMPv6), 4884 (quotes). How many bytes a header needs and how IPv6
     /// headers are walked: Linux `xt_tcpudp.c`, `ip6_tables.c`, `net/ipv6/exthdrs_core.c`.
     ///

@@ -3,7 +3,7 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use etherparse::IpNumber;
 
 use super::transport::ports;
-use super::{extension, icmp};
+use super::{extension, gre, icmp};
 use crate::packet::{Addrs, Family, Fragment, Protocol, Quote};
 
 /// The IPv4 packet quoted at the start of `bytes`. Neither its version nor its lengths count:
@@ -21,7 +21,7 @@ pub(super) fn v4(bytes: &[u8]) -> Option<Quote> {
         later_fragment: u16::from_be_bytes([f0, f1]) & 0x1fff != 0,
         ..Quote::new(addrs, Protocol(protocol))
     };
-    Some(with_transport(quote, bytes.get(header_len..)?))
+    with_transport(quote, bytes.get(header_len..)?)
 }
 
 /// The IPv6 packet quoted at the start of `bytes`.
@@ -38,22 +38,23 @@ pub(super) fn v6(bytes: &[u8]) -> Option<Quote> {
         later_fragment: chain.fragment == Fragment::Later,
         ..Quote::new(addrs, chain.protocol)
     };
-    Some(with_transport(quote, chain.rest))
+    with_transport(quote, chain.rest)
 }
 
-fn with_transport(quote: Quote, bytes: &[u8]) -> Quote {
+fn with_transport(quote: Quote, bytes: &[u8]) -> Option<Quote> {
     if quote.later_fragment {
-        return quote;
+        return Some(quote);
     }
-    match (quote.protocol, quote.addrs.family()) {
+    Some(match (quote.protocol, quote.addrs.family()) {
         (protocol, _) if protocol.has_ports() => {
             Quote { ports: bytes.first_chunk().copied().map(ports), ..quote }
         }
         (Protocol::ICMP, family @ Family::V4) | (Protocol::ICMPV6, family @ Family::V6) => {
             Quote { icmp: query(family, bytes), ..quote }
         }
+        (Protocol::GRE, _) => Quote { gre: gre::header(bytes).ok()?, ..quote },
         _ => quote,
-    }
+    })
 }
 
 /// Type, code and identifier of an ICMP query or reply.

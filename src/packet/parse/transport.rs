@@ -1,5 +1,5 @@
 use super::ip::Datagram;
-use super::{icmp, tcp};
+use super::{gre, icmp, sctp, tcp};
 use crate::packet::{Family, Fragment, Malformed, Ports, Protocol, Transport};
 
 /// What the transport header says.
@@ -10,7 +10,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    const NONE: Self = Self { ports: None, transport: Transport::None, malformed: None };
+    pub(super) const NONE: Self = Self { ports: None, transport: Transport::None, malformed: None };
 
     /// A header that has too few bytes.
     pub(super) const fn short(datagram: &Datagram<'_>) -> Self {
@@ -38,7 +38,9 @@ pub(super) fn read(datagram: &Datagram<'_>) -> Head {
         (Protocol::TCP, _) => tcp::read(datagram),
         (Protocol::UDP, _) => udp(datagram),
         (Protocol::UDP_LITE, _) => udp_lite(datagram),
-        (Protocol::SCTP | Protocol::DCCP, _) => ports_of::<12>(datagram),
+        (Protocol::SCTP, _) => sctp::read(datagram),
+        (Protocol::DCCP, _) => dccp(datagram),
+        (Protocol::GRE, _) => gre::read(datagram.payload),
         (Protocol::ICMP, Family::V4) | (Protocol::ICMPV6, Family::V6) => icmp::read(datagram),
         _ => Head::NONE,
     }
@@ -56,15 +58,17 @@ fn udp(datagram: &Datagram<'_>) -> Head {
     Head { malformed, ..Head::with_ports(ports([s0, s1, d0, d1])) }
 }
 
-/// A coverage of 0 is the whole datagram (RFC 3828 section 3.1).
+/// A coverage of 0 is the whole datagram; a checksum is a must (RFC 3828 section 3.1).
 fn udp_lite(datagram: &Datagram<'_>) -> Head {
-    let Some(&[s0, s1, d0, d1, c0, c1, _, _]) = datagram.payload.first_chunk() else {
+    let Some(&[s0, s1, d0, d1, v0, v1, c0, c1]) = datagram.payload.first_chunk() else {
         return Head::short(datagram);
     };
-    let malformed = match u16::from_be_bytes([c0, c1]) {
+    let coverage_fault = match u16::from_be_bytes([v0, v1]) {
         0 => None,
         coverage => len_fault(datagram, coverage),
     };
+    let no_checksum = ([c0, c1] == [0, 0]).then_some(Malformed::BadTransport);
+    let malformed = coverage_fault.or(no_checksum);
     Head { malformed, ..Head::with_ports(ports([s0, s1, d0, d1])) }
 }
 
@@ -75,9 +79,9 @@ fn len_fault(datagram: &Datagram<'_>, len: u16) -> Option<Malformed> {
     (len < 8 || beyond).then_some(Malformed::BadTransport)
 }
 
-fn ports_of<const REQUIRED: usize>(datagram: &Datagram<'_>) -> Head {
-    match datagram.payload.first_chunk::<REQUIRED>().and_then(|header| header.first_chunk()) {
-        Some(first) => Head::with_ports(ports(*first)),
+fn dccp(datagram: &Datagram<'_>) -> Head {
+    match datagram.payload.first_chunk::<12>() {
+        Some([s0, s1, d0, d1, ..]) => Head::with_ports(ports([*s0, *s1, *d0, *d1])),
         None => Head::short(datagram),
     }
 }

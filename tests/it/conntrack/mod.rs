@@ -2,7 +2,9 @@
 
 mod matcher;
 mod model;
+mod protocols;
 mod script;
+mod sctp;
 mod table;
 mod tcp;
 

@@ -67,6 +67,7 @@ fn nothing_to_check() {
 }
 
 /// The pseudo header has the datagram's own length, and what follows the datagram is not summed.
+/// Linux sums up everything.
 #[test]
 fn udp_shorter_than_the_packet() {
     let mut bytes = ipv4(17, &[0x9c, 0x40, 0, 53, 0, 9, 0, 0, 0xaa]);
@@ -76,6 +77,11 @@ fn udp_shorter_than_the_packet() {
     assert_eq!(verdict(&bytes), Checksum::Right);
     bytes.extend([1, 2, 3, 4]);
     bytes[3] += 4;
+    assert_eq!(verdict(&bytes), Checksum::RightInPart);
+    // 0xaa and what follows it fill other words than before.
+    let sum = sum - 0xaa00 + 4 + 0xaa01 + 0x0203 + 0x0400;
+    let folded = (sum & 0xffff) + (sum >> 16);
+    bytes[26..28].copy_from_slice(&(!(folded as u16)).to_be_bytes());
     assert_eq!(verdict(&bytes), Checksum::Right);
     bytes[28] ^= 1;
     assert_eq!(verdict(&bytes), Checksum::Wrong);

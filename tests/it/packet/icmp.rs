@@ -63,7 +63,7 @@ fn errors_quote_and_other_messages_do_not() {
         let read = v4(&[&head, &quoted_v4[..]].concat());
         assert_eq!(read.quote.is_some(), [3, 4, 5, 11, 12].contains(&icmp_type), "{icmp_type}");
         let read = v6(&[&head, &quoted_v6[..]].concat());
-        assert_eq!(read.quote.is_some(), [1, 2, 3, 4].contains(&icmp_type), "{icmp_type}");
+        assert_eq!(read.quote.is_some(), icmp_type < 128, "{icmp_type}");
     }
 }
 
