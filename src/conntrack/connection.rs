@@ -9,6 +9,8 @@ pub struct Connection {
     /// The 5-tuple of packets in the original direction. Where the protocol has no ports they are 0;
     /// the destination port of PPTP's GRE is the call id.
     pub original: FlowKey,
+    /// The zone of its packets.
+    pub zone: u16,
     /// Whether packets came in the reply direction.
     pub replied: bool,
     /// Whether it is established to the point where no new connection may displace it.
@@ -32,6 +34,7 @@ impl Connection {
         };
         Self {
             original: entry.key.flow_key(entry.opener),
+            zone: entry.key.zone(),
             replied: entry.replied,
             assured: entry.assured,
             tcp_state,

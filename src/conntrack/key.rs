@@ -22,6 +22,9 @@ pub(super) enum Subject {
 
 impl Subject {
     pub(super) fn of(packet: &Packet) -> Self {
+        if packet.notrack {
+            return Self::Untracked;
+        }
         if !is_sound(packet) || !is_believed(packet) {
             return Self::Invalid;
         }
@@ -29,7 +32,9 @@ impl Subject {
             Some(message) if is_icmp(&packet.addrs, packet.protocol) => {
                 Self::of_icmp(packet, message)
             }
-            _ => Flow::of(packet).map_or(Self::Invalid, Self::Flow),
+            _ => {
+                Flow::of(packet).map_or(Self::Invalid, |flow| Self::Flow(flow.in_zone(packet.zone)))
+            }
         }
     }
 
@@ -44,7 +49,7 @@ impl Subject {
                 let flow = message.identifier.and_then(|identifier| {
                     Flow::of_query(&packet.addrs, message.icmp_type, message.code, identifier)
                 });
-                flow.map_or(Self::Invalid, Self::Flow)
+                flow.map_or(Self::Invalid, |flow| Self::Flow(flow.in_zone(packet.zone)))
             }
             _ => Self::Invalid,
         }
@@ -52,7 +57,10 @@ impl Subject {
 
     fn of_error(packet: &Packet, quote: &Quote) -> Self {
         let about = Flow::of_quote(quote);
-        about.map_or(Self::Invalid, |about| Self::Error { about, told: packet.addrs.dst() })
+        about.map_or(Self::Invalid, |about| Self::Error {
+            about: about.in_zone(packet.zone),
+            told: packet.addrs.dst(),
+        })
     }
 }
 
@@ -140,6 +148,12 @@ impl Flow {
             _ => NO_PORTS,
         };
         Some(Self::between_ends(&quote.addrs, quote.protocol, ports))
+    }
+
+    /// The same flow of another zone; it is 0 until said otherwise.
+    #[inline]
+    pub(super) fn in_zone(self, zone: u16) -> Self {
+        Self { key: self.key.in_zone(zone), ..self }
     }
 
     /// The flow with this key, as a packet in the key's direction shows it.
@@ -244,9 +258,12 @@ pub(super) struct Key {
     low: [u64; 2],
     high: [u64; 2],
     /// From the top: the low end's port or an ICMP identifier, 16 bits; the high end's port or the
-    /// type and code of an ICMP query, 16 bits; 16 bits of zero; protocol and family, 8 bits each.
+    /// type and code of an ICMP query, 16 bits; the zone, 16 bits; protocol and family, 8 bits each.
     rest: u64,
 }
+
+const ZONE_SHIFT: u32 = 16;
+const ZONE: u64 = 0xffff << ZONE_SHIFT;
 
 impl Key {
     /// The key of no flow.
@@ -256,6 +273,15 @@ impl Key {
     fn rest([low, high]: [u16; 2], protocol: Protocol, family: Family) -> u64 {
         let ids = u64::from(low) << 48 | u64::from(high) << 32;
         ids | u64::from(protocol.0) << 8 | family as u64
+    }
+
+    #[inline(always)]
+    const fn in_zone(self, zone: u16) -> Self {
+        Self { rest: self.rest & !ZONE | (zone as u64) << ZONE_SHIFT, ..self }
+    }
+
+    pub(super) const fn zone(&self) -> u16 {
+        (self.rest >> ZONE_SHIFT) as u16
     }
 
     /// Of IPv4 16 bytes are hashed, of IPv6 40.

@@ -29,6 +29,8 @@ const VISITS_WHEN_FULL: usize = 64;
 ///   protocol that has them: it is invalid. Reassemble first if fragments are to pass.
 /// - **ICMP errors** are related to the connection that they quote a packet of, if they are sent
 ///   to that packet's sender; link-layer messages of ICMPv6 are untracked.
+/// - **Zones**: packets of different [zones](Packet::zone) belong to different connections, and
+///   errors to connections of their own zone.
 ///
 /// Each duty of [`Conntrack`] is kept.
 ///
@@ -123,10 +125,15 @@ impl ConnTable {
         self.counts
     }
 
-    /// The connection that a packet with this 5-tuple belongs to, in either direction. ICMP has no
-    /// 5-tuple: see [`connection_of`](Self::connection_of).
+    /// The connection of zone 0 that a packet with this 5-tuple belongs to, in either direction.
+    /// ICMP has no 5-tuple: see [`connection_of`](Self::connection_of).
     pub fn connection(&self, key: &FlowKey, now: Time) -> Option<Connection> {
-        self.shown(&Flow::of_key(key)?.key, now)
+        self.connection_in(0, key, now)
+    }
+
+    /// As [`connection`](Self::connection), of another zone.
+    pub fn connection_in(&self, zone: u16, key: &FlowKey, now: Time) -> Option<Connection> {
+        self.shown(&Flow::of_key(key)?.in_zone(zone).key, now)
     }
 
     /// The connection that a packet belongs to or, if it is an ICMP error, that it is about.

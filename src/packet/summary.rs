@@ -41,6 +41,16 @@ pub struct Packet {
     pub in_interface: Option<InterfaceId>,
     /// The interface it will leave by.
     pub out_interface: Option<InterfaceId>,
+    /// A number that keeps equal addresses and ports of different networks apart: two packets that
+    /// differ in nothing but this belong to different connections.
+    ///
+    /// # Source
+    ///
+    /// Linux's conntrack zones, `include/net/netfilter/nf_conntrack_zones.h`.
+    pub zone: u16,
+    /// Whether connection tracking leaves the packet alone: it is then
+    /// [untracked](super::ConnState::Untracked), as by `NOTRACK` in Linux's `raw` table.
+    pub notrack: bool,
     /// The mark that the caller, or an earlier rule, put on it.
     pub mark: u32,
     /// The caller's own predicates that hold of this packet: bit `i` for predicate `i`.
@@ -64,6 +74,8 @@ impl Packet {
             vlan: None,
             in_interface: None,
             out_interface: None,
+            zone: 0,
+            notrack: false,
             mark: 0,
             predicates: 0,
         }

@@ -7,6 +7,7 @@ mod script;
 mod sctp;
 mod table;
 mod tcp;
+mod zones;
 
 use std::net::SocketAddr;
 
