@@ -6,7 +6,7 @@ use super::key::{Flow, Key, Subject};
 use super::sip::Sip;
 use super::store::Store;
 use super::{Connection, Conntrack, Limits, Lookup, Time};
-use crate::packet::{ConnState, FlowKey, Packet, Refused};
+use crate::packet::{ConnState, Direction, FlowKey, Packet, Refused};
 
 /// How many entries a call looks at to find expired ones: more than it can add.
 const VISITS: usize = 4;
@@ -193,8 +193,10 @@ impl ConnTable {
         };
         let Some(entry) = self.store.entry_mut(number) else { return Lookup::invalid() };
         let direction = entry.direction_of(flow);
-        let found = Lookup::known(entry.conn_state(direction), direction);
-        match advance(entry, packet, direction, &self.limits, now) {
+        let state = entry.conn_state(direction);
+        let moved = advance(entry, packet, direction, &self.limits, now);
+        let found = Lookup::known(state, direction).with_status(entry.status(direction));
+        match moved {
             Moved::On => {
                 self.store.rearrange(number);
                 found
@@ -228,8 +230,9 @@ impl ConnTable {
         let found = self.store.find_live(&about.key, hash, now);
         match found.and_then(|number| self.store.entry(number)) {
             Some(entry) if about.key.address(about.sender) == told => {
-                let direction = entry.direction_of(about).reversed();
-                Lookup::known(ConnState::Related, direction)
+                let quoted = entry.direction_of(about);
+                let status = entry.status(Direction::Original);
+                Lookup::known(ConnState::Related, quoted.reversed()).with_status(status)
             }
             _ => Lookup::invalid(),
         }
