@@ -49,6 +49,21 @@ impl Index {
         self.len
     }
 
+    /// The line where a search for this hash begins.
+    #[inline(always)]
+    pub(super) fn line(&self, hash: u64) -> Option<&Line> {
+        self.lines.get(self.home(hash))
+    }
+
+    /// The first number in that line whose tag is that of the hash: nearly always the one sought,
+    /// if it is there. What has the number has not been looked at.
+    #[inline(always)]
+    pub(super) fn candidate(&self, hash: u64) -> Option<u32> {
+        let line = self.line(hash)?;
+        let candidates = line.tagged(self.tag(hash), self.tag_mask());
+        line.number(candidates.trailing_zeros(), self.number_mask())
+    }
+
     /// The number with this hash that `is_it` says is the one.
     #[inline]
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {

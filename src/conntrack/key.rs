@@ -12,8 +12,8 @@ use crate::packet::{
 pub(super) enum Subject {
     /// Part of a flow.
     Flow(Flow),
-    /// An error about a packet of a flow, sent to `told`.
-    Error { about: Flow, told: IpAddr },
+    /// An error about a packet of a flow.
+    Error(Flow),
     /// Never tracked.
     Untracked,
     /// Fits no flow.
@@ -21,6 +21,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
+    #[inline]
     pub(super) fn of(packet: &Packet) -> Self {
         if packet.notrack {
             return Self::Untracked;
@@ -29,42 +30,51 @@ impl Subject {
             return Self::Invalid;
         }
         match packet.icmp_message() {
-            Some(message) if is_icmp(&packet.addrs, packet.protocol) => {
-                Self::of_icmp(packet, message)
-            }
-            _ => {
-                Flow::of(packet).map_or(Self::Invalid, |flow| Self::Flow(flow.in_zone(packet.zone)))
-            }
+            Some(message) if is_icmp(&packet.addrs, packet.protocol) => of_icmp(packet, message),
+            _ => Self::of_flow(Flow::of(packet), packet),
         }
     }
 
-    fn of_icmp(packet: &Packet, message: &IcmpMessage) -> Self {
-        match (Role::of(packet.addrs.family(), message.icmp_type), &message.quote) {
-            (Role::Link, _) => Self::Untracked,
-            (Role::Error, Some(quote)) => Self::of_error(packet, quote),
-            (Role::Redirect, Some(quote)) if is_from_neighbour(packet) => {
-                Self::of_error(packet, quote)
-            }
-            (Role::Query | Role::Answer(_), _) => {
-                let flow = message.identifier.and_then(|identifier| {
-                    Flow::of_query(&packet.addrs, message.icmp_type, message.code, identifier)
-                });
-                flow.map_or(Self::Invalid, |flow| Self::Flow(flow.in_zone(packet.zone)))
-            }
-            _ => Self::Invalid,
+    /// The key of the flow, or of the one that an error is about.
+    #[inline(always)]
+    pub(super) const fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Flow(flow) | Self::Error(flow) => Some(&flow.key),
+            Self::Untracked | Self::Invalid => None,
         }
+    }
+
+    #[inline(always)]
+    fn of_flow(flow: Option<Flow>, packet: &Packet) -> Self {
+        flow.map_or(Self::Invalid, |flow| Self::Flow(flow.in_zone(packet.zone)))
     }
 
     fn of_error(packet: &Packet, quote: &Quote) -> Self {
         let about = Flow::of_quote(quote);
-        about.map_or(Self::Invalid, |about| Self::Error {
-            about: about.in_zone(packet.zone),
-            told: packet.addrs.dst(),
-        })
+        about.map_or(Self::Invalid, |about| Self::Error(about.in_zone(packet.zone)))
+    }
+}
+
+#[inline(never)]
+fn of_icmp(packet: &Packet, message: &IcmpMessage) -> Subject {
+    match (Role::of(packet.addrs.family(), message.icmp_type), &message.quote) {
+        (Role::Link, _) => Subject::Untracked,
+        (Role::Error, Some(quote)) => Subject::of_error(packet, quote),
+        (Role::Redirect, Some(quote)) if is_from_neighbour(packet) => {
+            Subject::of_error(packet, quote)
+        }
+        (Role::Query | Role::Answer(_), _) => {
+            let flow = message.identifier.and_then(|identifier| {
+                Flow::of_query(&packet.addrs, message.icmp_type, message.code, identifier)
+            });
+            Subject::of_flow(flow, packet)
+        }
+        _ => Subject::Invalid,
     }
 }
 
 /// Whether the headers are as whole as the tracker of the packet's protocol needs them.
+#[inline(always)]
 fn is_sound(packet: &Packet) -> bool {
     match packet.malformed {
         None => true,
@@ -82,6 +92,7 @@ fn is_sound(packet: &Packet) -> bool {
 /// # Source
 ///
 /// Linux `nf_conntrack_proto_udp.c`, `udplite_error`; `net/netfilter/utils.c`, `nf_checksum`.
+#[inline(always)]
 fn is_believed(packet: &Packet) -> bool {
     match packet.checksum {
         Checksum::Wrong | Checksum::RightInPart => false,
@@ -119,6 +130,7 @@ impl Flow {
     /// # Source
     ///
     /// Linux `nf_conntrack_core.c`, `nf_ct_get_tuple` and `get_l4proto`.
+    #[inline(always)]
     fn of(packet: &Packet) -> Option<Self> {
         let ports = match packet.protocol {
             Protocol::ICMP | Protocol::ICMPV6 => return None,
@@ -151,7 +163,7 @@ impl Flow {
     }
 
     /// The same flow of another zone; it is 0 until said otherwise.
-    #[inline]
+    #[inline(always)]
     pub(super) fn in_zone(self, zone: u16) -> Self {
         Self { key: self.key.in_zone(zone), ..self }
     }
@@ -166,7 +178,7 @@ impl Flow {
     }
 
     /// The lower end comes first, so that both directions have one key.
-    #[inline]
+    #[inline(always)]
     fn between_ends(addrs: &Addrs, protocol: Protocol, ports: Ports) -> Self {
         let rest = |ids: [u16; 2]| Key::rest(ids, protocol, addrs.family());
         let (key, in_order) = match addrs {
@@ -216,10 +228,12 @@ const NO_NEXT_HEADER: Protocol = Protocol(59);
 
 /// Whether flows of this protocol are told apart by ports. Linux has not looked at those of DCCP
 /// since 6.17.
+#[inline(always)]
 const fn tracks_ports(protocol: Protocol) -> bool {
     matches!(protocol, Protocol::TCP | Protocol::UDP | Protocol::SCTP | Protocol::UDP_LITE)
 }
 
+#[inline(always)]
 fn whole_or_first(packet: &Packet) -> Option<&Packet> {
     (packet.fragment != Fragment::Later).then_some(packet)
 }
@@ -234,6 +248,7 @@ fn call(header: GreHeader) -> Ports {
     Ports { src: 0, dst: header.call_id.unwrap_or(0) }
 }
 
+#[inline(always)]
 fn is_icmp(addrs: &Addrs, protocol: Protocol) -> bool {
     protocol == icmp_protocol(addrs.family())
 }

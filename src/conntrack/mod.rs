@@ -12,6 +12,7 @@
 )]
 
 mod advance;
+mod ahead;
 mod connection;
 mod entry;
 mod icmp;

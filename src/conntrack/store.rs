@@ -7,6 +7,7 @@ use super::key::Key;
 use super::rings::Rings;
 use super::sip::Sip;
 use super::wheel::Wheel;
+use crate::simd::prefetch;
 
 /// The entries of a table and what finds them by key, by deadline and by rank, kept in step. All
 /// its memory is taken, and written to, when it is made.
@@ -20,6 +21,20 @@ pub(super) struct Store {
     /// The number of the first vacant entry, which has the number of the next.
     vacant: u32,
     sip: Sip,
+}
+
+/// Where to look for a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sought {
+    pub(super) hash: u64,
+    /// The entry that has it, very likely, if any has.
+    pub(super) candidate: Option<u32>,
+}
+
+impl From<u64> for Sought {
+    fn from(hash: u64) -> Self {
+        Self { hash, candidate: None }
+    }
 }
 
 impl Store {
@@ -47,15 +62,38 @@ impl Store {
         key.hash(&self.sip)
     }
 
+    /// Asks for the line of the index where a search for a key with this hash begins.
+    #[inline(always)]
+    pub(super) fn prefetch_line(&self, hash: u64) {
+        self.index.line(hash).map(prefetch);
+    }
+
+    /// What an entry with this hash would be found as, and asks for that entry.
+    #[inline(always)]
+    pub(super) fn prefetch_candidate(&self, hash: u64) -> Sought {
+        let candidate = self.index.candidate(hash);
+        candidate.and_then(|number| self.entry(number)).map(prefetch);
+        Sought { hash, candidate }
+    }
+
+    #[inline(always)]
+    pub(super) fn sip(&self) -> &Sip {
+        &self.sip
+    }
+
     #[inline]
     pub(super) fn find(&self, key: &Key, hash: u64) -> Option<u32> {
         self.index.find(hash, |number| self.is(number, key))
     }
 
-    /// As [`find`](Self::find); an expired entry is removed instead.
+    /// As [`find`](Self::find); an expired entry is removed instead. `candidate` is looked at
+    /// first.
     #[inline]
-    pub(super) fn find_live(&mut self, key: &Key, hash: u64, now: Time) -> Option<u32> {
-        let number = self.find(key, hash)?;
+    pub(super) fn find_live(&mut self, key: &Key, sought: Sought, now: Time) -> Option<u32> {
+        let number = match sought.candidate {
+            Some(number) if self.is(number, key) => number,
+            _ => self.find(key, sought.hash)?,
+        };
         if self.entry(number)?.is_expired(now) {
             self.remove(number);
             return None;

@@ -1,12 +1,15 @@
+use core::mem;
 use core::net::IpAddr;
 
 use super::advance::{Moved, advance, may_open, opened};
+use super::ahead::Ahead;
 use super::index::MAX_CAPACITY;
 use super::key::{Flow, Key, Subject};
 use super::sip::Sip;
-use super::store::Store;
+use super::store::{Sought, Store};
 use super::{Connection, Conntrack, Limits, Lookup, Time};
-use crate::packet::{ConnState, Direction, FlowKey, Packet, Refused};
+use crate::packet::{ConnState, FlowKey, Packet, Refused};
+use crate::simd::Chosen;
 
 /// How many entries a call looks at to find expired ones: more than it can add.
 const VISITS: usize = 4;
@@ -60,6 +63,9 @@ pub struct ConnTable {
     /// The longest timeout, in seconds.
     longest: u32,
     counts: Counts,
+    /// The packets of a batch that come next.
+    ahead: Ahead,
+    chosen: Chosen,
 }
 
 /// What a [`ConnTable`] has counted since it was made.
@@ -90,6 +96,8 @@ impl ConnTable {
             longest: limits.timeouts.longest(),
             limits,
             counts: Counts::default(),
+            ahead: Ahead::new(),
+            chosen: Chosen::new(None),
         }
     }
 
@@ -139,7 +147,7 @@ impl ConnTable {
     /// The connection that a packet belongs to or, if it is an ICMP error, that it is about.
     pub fn connection_of(&self, packet: &Packet, now: Time) -> Option<Connection> {
         match Subject::of(packet) {
-            Subject::Flow(flow) | Subject::Error { about: flow, .. } => self.shown(&flow.key, now),
+            Subject::Flow(flow) | Subject::Error(flow) => self.shown(&flow.key, now),
             Subject::Untracked | Subject::Invalid => None,
         }
     }
@@ -163,13 +171,18 @@ impl ConnTable {
 
 impl Conntrack for ConnTable {
     fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
-        self.store.collect(VISITS, now, self.longest(now));
-        match Subject::of(packet) {
-            Subject::Flow(flow) => self.look_up_flow(&flow, packet, now),
-            Subject::Error { about, told } => self.look_up_error(&about, told, now),
-            Subject::Untracked => Lookup::untracked(),
-            Subject::Invalid => Lookup::invalid(),
-        }
+        let subject = Subject::of(packet);
+        let hash = subject.key().map_or(0, |key| self.store.hash(key));
+        self.look_up_subject(&subject, Sought::from(hash), packet, now)
+    }
+
+    /// The entries are fetched side by side before the first of them is looked at.
+    fn look_up_batch(&mut self, packets: &[Packet], now: Time, lookups: &mut [Lookup]) -> usize {
+        let mut ahead = mem::take(&mut self.ahead);
+        ahead.begin();
+        let done = self.look_up_ahead(&mut ahead, packets, now, lookups);
+        self.ahead = ahead;
+        done
     }
 
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
@@ -186,17 +199,33 @@ impl Conntrack for ConnTable {
 
 /// One packet.
 impl ConnTable {
-    fn look_up_flow(&mut self, flow: &Flow, packet: &Packet, now: Time) -> Lookup {
-        let hash = self.store.hash(&flow.key);
-        let Some(number) = self.store.find_live(&flow.key, hash, now) else {
-            return self.look_up_new(flow, hash, packet);
+    /// Looks up a packet that is `subject` and is to be sought at `sought`, if it has a key.
+    #[inline]
+    fn look_up_subject(
+        &mut self,
+        subject: &Subject,
+        sought: Sought,
+        packet: &Packet,
+        now: Time,
+    ) -> Lookup {
+        self.store.collect(VISITS, now, self.longest(now));
+        match subject {
+            Subject::Flow(flow) => self.look_up_flow(flow, sought, packet, now),
+            Subject::Error(about) => self.look_up_error(about, packet.addrs.dst(), sought, now),
+            Subject::Untracked => Lookup::untracked(),
+            Subject::Invalid => Lookup::invalid(),
+        }
+    }
+
+    #[inline]
+    fn look_up_flow(&mut self, flow: &Flow, sought: Sought, packet: &Packet, now: Time) -> Lookup {
+        let Some(number) = self.store.find_live(&flow.key, sought, now) else {
+            return self.look_up_new(flow, sought.hash, packet);
         };
         let Some(entry) = self.store.entry_mut(number) else { return Lookup::invalid() };
         let direction = entry.direction_of(flow);
-        let state = entry.conn_state(direction);
-        let moved = advance(entry, packet, direction, &self.limits, now);
-        let found = Lookup::known(state, direction).with_status(entry.status(direction));
-        match moved {
+        let found = Lookup::known(entry.conn_state(direction), direction);
+        match advance(entry, packet, direction, &self.limits, now) {
             Moved::On => {
                 self.store.rearrange(number);
                 found
@@ -207,13 +236,36 @@ impl ConnTable {
             }
             Moved::Reopens => {
                 self.store.remove(number);
-                self.look_up_new(flow, hash, packet)
+                self.look_up_new(flow, sought.hash, packet)
             }
             Moved::Invalid => {
                 self.store.rearrange(number);
                 Lookup::invalid()
             }
         }
+    }
+
+    fn look_up_ahead(
+        &mut self,
+        ahead: &mut Ahead,
+        packets: &[Packet],
+        now: Time,
+        lookups: &mut [Lookup],
+    ) -> usize {
+        let mut done = 0;
+        while let (Some(packet), Some(lookup)) = (packets.get(done), lookups.get_mut(done)) {
+            if !ahead.has(packet) {
+                let coming = packets.get(done..).unwrap_or_default();
+                ahead.prepare(coming, &self.store, self.chosen);
+            }
+            let Some(prepared) = ahead.next() else { break };
+            *lookup = self.look_up_subject(&prepared.subject, prepared.sought, packet, now);
+            done += 1;
+            if lookup.tentative {
+                break;
+            }
+        }
+        done
     }
 
     fn look_up_new(&mut self, flow: &Flow, hash: u64, packet: &Packet) -> Lookup {
@@ -225,14 +277,12 @@ impl ConnTable {
     }
 
     /// An error neither moves the connection nor keeps it alive.
-    fn look_up_error(&mut self, about: &Flow, told: IpAddr, now: Time) -> Lookup {
-        let hash = self.store.hash(&about.key);
-        let found = self.store.find_live(&about.key, hash, now);
+    fn look_up_error(&mut self, about: &Flow, told: IpAddr, sought: Sought, now: Time) -> Lookup {
+        let found = self.store.find_live(&about.key, sought, now);
         match found.and_then(|number| self.store.entry(number)) {
             Some(entry) if about.key.address(about.sender) == told => {
-                let quoted = entry.direction_of(about);
-                let status = entry.status(Direction::Original);
-                Lookup::known(ConnState::Related, quoted.reversed()).with_status(status)
+                let direction = entry.direction_of(about).reversed();
+                Lookup::known(ConnState::Related, direction)
             }
             _ => Lookup::invalid(),
         }
@@ -244,7 +294,7 @@ impl ConnTable {
             Some((missed, hash)) if missed == *key => Some(hash),
             _ => {
                 let hash = self.store.hash(key);
-                self.store.find_live(key, hash, now).is_none().then_some(hash)
+                self.store.find_live(key, hash.into(), now).is_none().then_some(hash)
             }
         }
     }

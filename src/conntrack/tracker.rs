@@ -1,7 +1,7 @@
 use alloc::boxed::Box;
 
 use super::Time;
-use crate::packet::{ConnState, ConnStatus, Direction, Packet, Refused, Tracked};
+use crate::packet::{ConnState, Direction, Packet, Refused, Tracked};
 
 /// A connection tracker: what a [`StatefulMatcher`](crate::StatefulMatcher) asks about packets.
 ///
@@ -35,6 +35,52 @@ pub trait Conntrack {
     /// connection that may open one is [`ConnState::New`] and [`tentative`](Lookup::tentative).
     fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup;
 
+    /// The places of several packets: [`look_up`](Self::look_up) for each in order, up to and
+    /// including the first that is [`tentative`](Lookup::tentative). `lookups[i]` becomes that of
+    /// `packets[i]`; how many were looked up is returned.
+    ///
+    /// It ends there because whether the connection is confirmed decides what the packets after
+    /// it are. Call it again for those; a tracker may have prepared them already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::conntrack::{Conntrack, Limits, Lookup, Time};
+    /// use portcullis::packet::Refused;
+    /// use portcullis::{ConnTable, Packet};
+    ///
+    /// /// Tracks all packets, and lets every connection in.
+    /// fn track(table: &mut ConnTable, packets: &[Packet], now: Time) -> Result<(), Refused> {
+    ///     let mut lookups = [Lookup::invalid(); 64];
+    ///     let mut rest = packets;
+    ///     while !rest.is_empty() {
+    ///         let done = table.look_up_batch(rest, now, &mut lookups);
+    ///         if lookups[done - 1].tentative {
+    ///             table.confirm(&rest[done - 1], now)?;
+    ///         }
+    ///         rest = &rest[done..];
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// let query = Packet::udp("10.0.0.1:5000".parse()?, "192.0.2.53:53".parse()?)?;
+    /// let mut table = ConnTable::new(&Limits::new(1000), [7; 16]);
+    /// track(&mut table, &[query, query], Time::from_secs(1))?;
+    /// assert_eq!(table.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn look_up_batch(&mut self, packets: &[Packet], now: Time, lookups: &mut [Lookup]) -> usize {
+        let mut done = 0;
+        for (packet, lookup) in packets.iter().zip(lookups) {
+            *lookup = self.look_up(packet, now);
+            done += 1;
+            if lookup.tentative {
+                break;
+            }
+        }
+        done
+    }
+
     /// Enters the connection that `packet`, which [`look_up`](Self::look_up) called tentative,
     /// opens. To be called once the rules have accepted the packet, with the same packet.
     ///
@@ -63,12 +109,6 @@ impl Lookup {
         Self { tracked: Tracked::new(state, Some(direction)), tentative: false }
     }
 
-    /// The same with what else is known of the connection.
-    #[must_use]
-    pub const fn with_status(self, status: ConnStatus) -> Self {
-        Self { tracked: self.tracked.with_status(status), ..self }
-    }
-
     /// A packet that may open a connection.
     pub const fn tentative() -> Self {
         Self { tracked: Tracked::new(ConnState::New, Some(Direction::Original)), tentative: true }
@@ -90,6 +130,10 @@ impl<C: Conntrack + ?Sized> Conntrack for &mut C {
         (**self).look_up(packet, now)
     }
 
+    fn look_up_batch(&mut self, packets: &[Packet], now: Time, lookups: &mut [Lookup]) -> usize {
+        (**self).look_up_batch(packets, now, lookups)
+    }
+
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
         (**self).confirm(packet, now)
     }
@@ -98,6 +142,10 @@ impl<C: Conntrack + ?Sized> Conntrack for &mut C {
 impl<C: Conntrack + ?Sized> Conntrack for Box<C> {
     fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
         (**self).look_up(packet, now)
+    }
+
+    fn look_up_batch(&mut self, packets: &[Packet], now: Time, lookups: &mut [Lookup]) -> usize {
+        (**self).look_up_batch(packets, now, lookups)
     }
 
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {

@@ -2,7 +2,6 @@
 
 mod chains;
 mod check;
-mod connection;
 mod criteria;
 mod interfaces;
 

@@ -28,7 +28,7 @@ pub(super) fn read(datagram: &Datagram<'_>) -> Head {
         _ => None,
     };
     let message = IcmpMessage { icmp_type, code, identifier, quote };
-    Head { transport: Transport::Icmp(message), ..Head::NONE }
+    Head { ports: None, transport: Transport::Icmp(message), malformed: None }
 }
 
 /// Whether the fifth and sixth byte are an identifier that a reply repeats.

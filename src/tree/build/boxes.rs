@@ -96,7 +96,6 @@ struct Part {
 /// What one rule asks, in one family: a product of parts, and what is left over.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
-    pub(super) family: Family,
     parts: SmallVec<[Part; 9]>,
     needs: Headers,
     /// Fields whose check stays residual, with their spans.
@@ -115,7 +114,7 @@ impl Shape {
             return None;
         }
         let mut shape =
-            Self { family, parts: SmallVec::new(), needs: Headers::NONE, left_over: Vec::new() };
+            Self { parts: SmallVec::new(), needs: Headers::NONE, left_over: Vec::new() };
         shape.addresses(criteria, family);
         shape.ports(criteria);
         shape.protocols(criteria);
@@ -263,8 +262,7 @@ fn single(number: u128) -> (u128, u128) {
     (number, number)
 }
 
-/// The numbers of the first and the last address of a range.
-pub(super) fn address_span(range: &IpRange) -> (u128, u128) {
+fn address_span(range: &IpRange) -> (u128, u128) {
     (address_number(range.first()), address_number(range.last()))
 }
 

@@ -7,7 +7,7 @@ use portcullis::packet::{IcmpMessage, Quote, SackBlock, TcpFlags, TcpSegment, Tr
 use portcullis::{Addrs, ConnTable, Fragment, Packet, Ports, Protocol, Tracked};
 use proptest::prelude::*;
 
-use super::{BACK, FORTH, INVALID, NEW, bare, icmp};
+use super::{BACK, FORTH, INVALID, NEW, icmp};
 
 /// UDP and ICMP echo by the book: one entry for each direction-neutral name.
 #[derive(Default)]
@@ -131,7 +131,7 @@ proptest! {
             if found.tentative && event.accepted {
                 table.confirm(&packet, time).unwrap();
             }
-            prop_assert_eq!(bare(found.tracked), model.packet(&event, now), "{:?} at {}", event, now);
+            prop_assert_eq!(found.tracked, model.packet(&event, now), "{:?} at {}", event, now);
             prop_assert_eq!(table.connections(time).count(), model.flows.len());
         }
     }
@@ -200,7 +200,7 @@ fn ports() -> impl Strategy<Value = Option<Ports>> {
     prop::option::weighted(0.9, (0..4u16, 0..4u16).prop_map(|(src, dst)| Ports { src, dst }))
 }
 
-fn packet() -> impl Strategy<Value = Packet> {
+pub(super) fn packet() -> impl Strategy<Value = Packet> {
     let transport = prop_oneof![
         4 => segment().prop_map(Transport::Tcp),
         2 => message().prop_map(Transport::Icmp),
@@ -221,7 +221,7 @@ fn packet() -> impl Strategy<Value = Packet> {
     )
 }
 
-fn time() -> impl Strategy<Value = Time> {
+pub(super) fn time() -> impl Strategy<Value = Time> {
     prop_oneof![
         6 => (0..200_000u64).prop_map(Time::from_millis),
         1 => any::<u64>().prop_map(Time::from_nanos),
