@@ -1,13 +1,17 @@
 //! The connection table: packets of established connections among many, new flows, and a flood on
 //! a full table. Throughput is in packets.
 
+#[allow(dead_code, reason = "shared with another benchmark")]
+mod flows;
+
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use portcullis::conntrack::{Conntrack, Limits, Time};
-use portcullis::packet::{TcpFlags, TcpSegment, Transport};
-use portcullis::{ConnTable, FlowKey, Packet, Protocol};
+use portcullis::{ConnTable, Packet};
+
+use flows::{data, datagram, draws, open_table, syn};
 
 criterion_group! {
     name = benches;
@@ -27,8 +31,8 @@ fn established(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("conntrack/established");
     group.throughput(Throughput::Elements(BATCH as u64));
     for flows in [10_000, 100_000, 1_000_000] {
-        let mut table = open_table(flows);
-        let packets = draws(BATCH).map(|draw| data(draw % flows)).collect::<Vec<_>>();
+        let mut table = open_table(flows, Time::from_secs(1));
+        let packets = draws(0).take(BATCH).map(|draw| data(draw % flows)).collect::<Vec<_>>();
         group.bench_function(flows.to_string(), |bencher| {
             bencher.iter(|| {
                 for packet in &packets {
@@ -64,8 +68,8 @@ fn flood(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("conntrack/syn flood");
     group.throughput(Throughput::Elements(1));
     let mut unanswered = ConnTable::new(&Limits::new(100_000), [7; 16]);
-    let mut established = open_table(100_000);
-    let mut sources = draws(usize::MAX);
+    let mut established = open_table(100_000, Time::from_secs(1));
+    let mut sources = draws(0);
     let mut now = Time::from_secs(2);
     let mut one = |table: &mut ConnTable| {
         now = now.after(Duration::from_micros(1));
@@ -82,53 +86,4 @@ fn enter(table: &mut ConnTable, packet: &Packet, now: Time) {
     if table.look_up(black_box(packet), now).tentative {
         let _ = black_box(table.confirm(packet, now));
     }
-}
-
-/// A table full of `flows` established TCP connections.
-fn open_table(flows: u32) -> ConnTable {
-    let mut table = ConnTable::new(&Limits::new(flows), [7; 16]);
-    for flow in 0..flows {
-        let answer = segment(key(flow).reversed(), TcpFlags::SYN | TcpFlags::ACK, 0, 1);
-        for packet in [syn(flow), answer, data(flow)] {
-            enter(&mut table, &packet, Time::from_secs(1));
-        }
-    }
-    table
-}
-
-fn key(flow: u32) -> FlowKey {
-    let client = (0x0a00_0000 + (flow >> 4)).to_be_bytes();
-    let [src, dst] = [(client, 40_000 + (flow & 15) as u16), ([192, 0, 2, 1], 443)];
-    FlowKey::new(Protocol::TCP, src.into(), dst.into()).expect("both are IPv4")
-}
-
-fn syn(flow: u32) -> Packet {
-    segment(key(flow), TcpFlags::SYN, 0, 0)
-}
-
-fn data(flow: u32) -> Packet {
-    segment(key(flow), TcpFlags::ACK, 1, 1)
-}
-
-fn segment(key: FlowKey, flags: TcpFlags, seq: u32, ack: u32) -> Packet {
-    let mut header = TcpSegment::new(flags);
-    (header.seq, header.ack, header.window) = (seq, ack, 8192);
-    let mut packet = Packet::from(key);
-    packet.transport = Transport::Tcp(header);
-    packet
-}
-
-fn datagram(flow: u32) -> Packet {
-    Packet::from(FlowKey { protocol: Protocol::UDP, ..key(flow) })
-}
-
-/// Numbers in no order, always the same.
-fn draws(count: usize) -> impl Iterator<Item = u32> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    (0..count).map(move |_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 20) as u32
-    })
 }

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+const FILES: [&str; 2] = ["src/rte_acl.c", "src/connections/rte_hash.c"];
+
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(dpdk)");
-    println!("cargo::rerun-if-changed=src/rte_acl.c");
+    for file in FILES {
+        println!("cargo::rerun-if-changed={file}");
+    }
     match find() {
         Some((dpdk, libraries)) => compile(&dpdk, &libraries),
         // A file that never exists: looks again each time, as DPDK may be there by then.
@@ -23,7 +27,7 @@ fn find() -> Option<(pkg_config::Library, PathBuf)> {
 
 fn compile(dpdk: &pkg_config::Library, libraries: &std::path::Path) {
     let mut build = cc::Build::new();
-    build.file("src/rte_acl.c").includes(&dpdk.include_paths).opt_level(3);
+    build.files(FILES).includes(&dpdk.include_paths).opt_level(3);
     build.flag("-include").flag("rte_config.h");
     if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64") {
         build.flag("-march=corei7");
@@ -31,7 +35,9 @@ fn compile(dpdk: &pkg_config::Library, libraries: &std::path::Path) {
     build.compile("portcullis_peers");
     println!("cargo::rustc-link-search=native={}", libraries.display());
     // Statically, or the allocations could not be redirected.
-    for library in ["rte_acl", "rte_eal", "rte_telemetry", "rte_kvargs"] {
+    for library in
+        ["rte_acl", "rte_hash", "rte_rcu", "rte_ring", "rte_eal", "rte_telemetry", "rte_kvargs"]
+    {
         println!("cargo::rustc-link-lib=static={library}");
     }
     // What this build of DPDK needs of the system.

@@ -58,6 +58,15 @@ static const struct rte_acl_field_def defs[FIELDS] = {
 	DEF(DST_PORT, RANGE, 3, dst_port),
 };
 
+static int huge_pages = 1;
+
+/* Whether allocations from now on are to lie in huge pages. */
+int peer_pages(int huge)
+{
+	huge_pages = huge;
+	return 0;
+}
+
 /* DPDK's own heap is hardly used, see below: no device, no file, no reserved huge pages. */
 int peer_start(unsigned core)
 {
@@ -156,7 +165,8 @@ void *__wrap_rte_zmalloc_socket(const char *type, size_t wanted, unsigned align,
 	start = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (start == MAP_FAILED)
 		return NULL;
-	madvise(start, length, MADV_HUGEPAGE);
+	if (huge_pages)
+		madvise(start, length, MADV_HUGEPAGE);
 	*block = (struct block){ .start = start, .length = length, .wanted = wanted,
 		.used = RTE_PTR_ALIGN_CEIL(start, HUGE_PAGE) };
 	return block->used;
