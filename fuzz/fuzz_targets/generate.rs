@@ -4,13 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use portcullis::packet::{
-    Family, IcmpMessage, InterfaceId, Malformed, TcpFlags, TcpSegment, Transport,
+    ConnFlag, Family, IcmpMessage, InterfaceId, Malformed, TcpFlags, TcpSegment, Transport,
 };
 use portcullis::rule::{
-    AnyOf, Effect, FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked, PortRange, Span,
+    AnyOf, Effect, FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked, OriginalCriteria,
+    PortRange, Span,
 };
 use portcullis::{
-    Action, Addrs, ChainId, ConnState, Criteria, Fragment, Packet, Ports, Protocol, Reject, Rule,
+    Action, Addrs, ChainId, ConnState, Criteria, Direction, Fragment, Packet, Ports, Protocol, Reject, Rule,
     RuleSet, Target,
 };
 
@@ -89,13 +90,13 @@ fn criteria(input: &mut Unstructured) -> Result<Criteria> {
 }
 
 fn other_criterion(input: &mut Unstructured, asked: &mut Criteria) -> Result<()> {
-    match input.int_in_range(0..=15u8)? {
+    match input.int_in_range(0..=21u8)? {
         0 => asked.family = Some(*input.choose(&[Family::V4, Family::V6])?),
         1 => asked.icmp = some(input, icmp_kind)?,
         2 => asked.icmpv6 = some(input, icmp_kind)?,
         3 | 4 => asked.tcp_flags = some(input, flags)?,
         5 => asked.fragment = some(input, fragment)?,
-        6 => asked.malformed = Some(input.arbitrary()?),
+        6 => asked.malformed = some(input, malformed)?,
         7 => asked.in_interface = some(input, interface)?,
         8 => asked.out_interface = some(input, interface)?,
         9 => asked.dscp = some(input, |input| Ok(span(input.arbitrary()?, input.arbitrary()?)))?,
@@ -103,8 +104,29 @@ fn other_criterion(input: &mut Unstructured, asked: &mut Criteria) -> Result<()>
         11 | 12 => asked.mark = some(input, masked)?,
         13 => asked.vlan = some(input, |input| Ok(span(vlan(input)?, vlan(input)?)))?,
         14 => asked.predicate = some(input, predicate)?,
-        _ if input.ratio(1, 16)? => asked.state = AnyOf::from(ConnState::New),
+        15 => asked.cut_src_port = some(input, port_range)?,
+        16 => asked.cut_dst_port = some(input, port_range)?,
+        17 => asked.ttl = some(input, |input| Ok(span(input.arbitrary()?, input.arbitrary()?)))?,
+        18 => asked.zone = some(input, |input| Ok(span(zone(input)?, zone(input)?)))?,
+        _ if input.ratio(1, 16)? => connection(input, asked)?,
         _ => {}
+    }
+    Ok(())
+}
+
+fn connection(input: &mut Unstructured, asked: &mut Criteria) -> Result<()> {
+    match input.int_in_range(0..=3u8)? {
+        0 => asked.state = AnyOf::from(ConnState::New),
+        1 => asked.direction = AnyOf::from(Direction::Reply),
+        2 => asked.status = some(input, |input| input.choose(&ConnFlag::ALL).copied())?,
+        _ => {
+            let v6 = input.arbitrary()?;
+            let mut original = OriginalCriteria::default();
+            original.src = often(input, |input| ip_range(input, v6))?;
+            original.dst_port = often(input, port_range)?;
+            original.protocol = often(input, protocol)?;
+            asked.original = (!original.is_any()).then(|| Box::new(original));
+        }
     }
     Ok(())
 }
@@ -151,6 +173,10 @@ fn number(input: &mut Unstructured) -> Result<u32> {
     input.choose(&NUMBERS).copied()
 }
 
+fn zone(input: &mut Unstructured) -> Result<u16> {
+    input.choose(&[0, 1, 7, u16::MAX]).copied()
+}
+
 fn vlan(input: &mut Unstructured) -> Result<u16> {
     input.choose(&[0, 1, 100, 4095]).copied()
 }
@@ -175,6 +201,10 @@ fn icmp_kind(input: &mut Unstructured) -> Result<IcmpKind> {
 fn flags(input: &mut Unstructured) -> Result<FlagsMatch> {
     let set = TcpFlags(*input.choose(&FLAGS)?);
     Ok(FlagsMatch::new(set, TcpFlags(*input.choose(&FLAGS)?)))
+}
+
+fn malformed(input: &mut Unstructured) -> Result<Malformed> {
+    input.choose(&Malformed::ALL).copied()
 }
 
 fn fragment(input: &mut Unstructured) -> Result<Fragment> {
@@ -281,7 +311,12 @@ fn packet(input: &mut Unstructured, edges: &Edges, ids: &[InterfaceId]) -> Resul
     }
     packet.transport = transport(input)?;
     packet.fragment = fragment(input)?;
-    packet.malformed = *input.choose(&[None, None, Some(Malformed::ShortTransport)])?;
+    packet.malformed = maybe(input, malformed)?;
+    packet.cut_ports = maybe(input, |input| {
+        Ok(Ports { src: *input.choose(&edges.ports)?, dst: *input.choose(&edges.ports)? })
+    })?;
+    packet.ttl = input.arbitrary()?;
+    packet.zone = zone(input)?;
     packet.dscp = input.int_in_range(0..=63)?;
     packet.length = number(input)?;
     packet.vlan = maybe(input, vlan)?;

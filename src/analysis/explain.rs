@@ -118,6 +118,13 @@ pub(super) struct Subject<'p> {
     pub(super) mark: u32,
 }
 
+impl Subject<'_> {
+    /// The packet's place in a connection, if it belongs to one.
+    pub(super) fn connection(&self) -> Option<Tracked> {
+        self.tracked.filter(|tracked| tracked.direction.is_some())
+    }
+}
+
 struct Story<'s, A> {
     rules: &'s RuleSet<A>,
     subject: Subject<'s>,
@@ -237,8 +244,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             None => Ok(()),
-            Some(Tracked { state, direction: None }) => write!(f, ", {state}"),
-            Some(Tracked { state, direction: Some(way) }) => write!(f, ", {state}, {way}"),
+            Some(Tracked { state, direction: None, .. }) => write!(f, ", {state}"),
+            Some(Tracked { state, direction: Some(way), .. }) => write!(f, ", {state}, {way}"),
         }
     }
 }

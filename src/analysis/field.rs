@@ -61,16 +61,30 @@ fields! {
     TcpFlags: tcp_flags, "TCP flags";
     /// Whole packet, first or later fragment.
     Fragment: fragment, "fragment";
-    /// Whether the headers could not be read to the end.
+    /// What is wrong with the headers.
     Malformed: malformed, "malformed";
+    /// The source port of a transport header cut short behind its ports.
+    CutSrcPort: cut_src_port, "source port of a cut header";
+    /// The destination port of such a header.
+    CutDstPort: cut_dst_port, "destination port of a cut header";
     /// The interface that the packet came in by.
     InInterface: in_interface, "input interface";
     /// The interface that it leaves by.
     OutInterface: out_interface, "output interface";
+    /// The zone of connections.
+    Zone: zone, "zone";
     /// The connection state.
     State: state, "connection state";
+    /// The direction within the connection.
+    Direction: direction, "direction";
+    /// The flags of the connection.
+    Status: status, "connection flags";
+    /// The flow key of the connection's original direction.
+    Original: original, "original direction";
     /// The differentiated services code point.
     Dscp: dscp, "code point (DSCP)";
+    /// The time to live or hop limit.
+    Ttl: ttl, "time to live";
     /// The length of the IP packet.
     Length: length, "length";
     /// The mark, as the rules before have left it.
@@ -114,10 +128,17 @@ impl Field {
             Self::Malformed => {
                 Some(packet.malformed.map_or_else(|| "no".into(), |why| why.to_string()))
             }
+            Self::CutSrcPort => packet.cut_ports.map(|ports| ports.src.to_string()),
+            Self::CutDstPort => packet.cut_ports.map(|ports| ports.dst.to_string()),
             Self::InInterface => interface(packet.in_interface),
             Self::OutInterface => interface(packet.out_interface),
+            Self::Zone => Some(packet.zone.to_string()),
             Self::State => subject.tracked.map(|tracked| tracked.state.to_string()),
+            Self::Direction => subject.connection()?.direction.map(|way| way.to_string()),
+            Self::Status => Some(subject.connection()?.status.to_string()),
+            Self::Original => subject.connection()?.original(packet).map(|key| key.to_string()),
             Self::Dscp => Some(packet.dscp.to_string()),
+            Self::Ttl => Some(packet.ttl.to_string()),
             Self::Length => Some(packet.length.to_string()),
             Self::Mark => Some(alloc::format!("{:#x}", subject.mark)),
             Self::Vlan => packet.vlan.map(|id| id.to_string()),

@@ -2,7 +2,7 @@ use super::Time;
 use super::key::{End, Flow, Key};
 use super::sctp::SctpTrack;
 use super::tcp::TcpTrack;
-use crate::packet::{ConnState, Direction};
+use crate::packet::{ConnFlag, ConnState, ConnStatus, Direction};
 
 /// A connection in the table: two cache lines.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +117,19 @@ impl Entry {
             Direction::Original if !self.replied => ConnState::New,
             _ => ConnState::Established,
         }
+    }
+
+    /// What rules see of it besides its state, after a packet in `direction` has moved it.
+    ///
+    /// # Source
+    ///
+    /// Linux `nf_conntrack_core.c`, `nf_conntrack_in`: the first reply sets its flag before any rule
+    /// sees it.
+    pub(super) fn status(&self, direction: Direction) -> ConnStatus {
+        ConnStatus::new()
+            .with(ConnFlag::Confirmed, true)
+            .with(ConnFlag::Replied, self.replied || direction == Direction::Reply)
+            .with(ConnFlag::Assured, self.assured)
     }
 
     /// Which connections it is displaced with; `None` for one that is never displaced.

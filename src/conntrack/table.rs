@@ -8,7 +8,7 @@ use super::key::{Flow, Key, Subject};
 use super::sip::Sip;
 use super::store::{Sought, Store};
 use super::{Connection, Conntrack, Limits, Lookup, Time};
-use crate::packet::{ConnState, FlowKey, Packet, Refused};
+use crate::packet::{ConnState, Direction, FlowKey, Packet, Refused};
 use crate::simd::Chosen;
 
 /// How many entries a call looks at to find expired ones: more than it can add.
@@ -224,8 +224,10 @@ impl ConnTable {
         };
         let Some(entry) = self.store.entry_mut(number) else { return Lookup::invalid() };
         let direction = entry.direction_of(flow);
-        let found = Lookup::known(entry.conn_state(direction), direction);
-        match advance(entry, packet, direction, &self.limits, now) {
+        let state = entry.conn_state(direction);
+        let moved = advance(entry, packet, direction, &self.limits, now);
+        let found = Lookup::known(state, direction).with_status(entry.status(direction));
+        match moved {
             Moved::On => {
                 self.store.rearrange(number);
                 found
@@ -281,8 +283,9 @@ impl ConnTable {
         let found = self.store.find_live(&about.key, sought, now);
         match found.and_then(|number| self.store.entry(number)) {
             Some(entry) if about.key.address(about.sender) == told => {
-                let direction = entry.direction_of(about).reversed();
-                Lookup::known(ConnState::Related, direction)
+                let quoted = entry.direction_of(about);
+                let status = entry.status(Direction::Original);
+                Lookup::known(ConnState::Related, quoted.reversed()).with_status(status)
             }
             _ => Lookup::invalid(),
         }

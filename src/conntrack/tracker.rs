@@ -1,7 +1,7 @@
 use alloc::boxed::Box;
 
 use super::Time;
-use crate::packet::{ConnState, Direction, Packet, Refused, Tracked};
+use crate::packet::{ConnState, ConnStatus, Direction, Packet, Refused, Tracked};
 
 /// A connection tracker: what a [`StatefulMatcher`](crate::StatefulMatcher) asks about packets.
 ///
@@ -107,6 +107,12 @@ impl Lookup {
     /// A packet of a known connection, travelling in `direction`.
     pub const fn known(state: ConnState, direction: Direction) -> Self {
         Self { tracked: Tracked::new(state, Some(direction)), tentative: false }
+    }
+
+    /// The same with what else is known of the connection.
+    #[must_use]
+    pub const fn with_status(self, status: ConnStatus) -> Self {
+        Self { tracked: self.tracked.with_status(status), ..self }
     }
 
     /// A packet that may open a connection.

@@ -22,6 +22,6 @@ pub use icmp::{IcmpMessage, Quote};
 pub use parse::{Layer, ParseError};
 pub use protocol::Protocol;
 pub use sctp::{SctpChunk, SctpChunks, SctpHeader};
-pub use state::{ConnState, Direction, Refused, Tracked};
+pub use state::{ConnFlag, ConnState, ConnStatus, Direction, Refused, Tracked};
 pub use summary::{Fragment, InterfaceId, Malformed, Packet, Transport};
 pub use tcp::{SackBlock, SackBlocks, TcpFlags, TcpSegment};

@@ -21,6 +21,10 @@ pub struct Packet {
     /// The ports, if the packet has them: not a later fragment, not a header cut short, not a
     /// protocol without ports. A rule that names ports never matches a packet without them.
     pub ports: Option<Ports>,
+    /// The ports of a transport header that is cut short behind them
+    /// ([`Malformed::ShortTransport`]). They are not the packet's ports to any rule that names
+    /// ports; Linux's `multiport` match looks at them.
+    pub cut_ports: Option<Ports>,
     /// The transport header.
     pub transport: Transport,
     /// Whether this is a whole packet or which part of a fragmented one.
@@ -64,6 +68,7 @@ impl Packet {
             addrs: addrs.into(),
             protocol,
             ports: None,
+            cut_ports: None,
             transport: Transport::None,
             fragment: Fragment::Whole,
             malformed: None,
@@ -235,26 +240,51 @@ impl fmt::Display for Fragment {
 }
 
 /// What is wrong with a packet's headers.
+///
+/// The numbers are stable, 0 being left for a packet with nothing wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
 #[non_exhaustive]
 pub enum Malformed {
     /// The transport header is cut short. The packet has no ports.
-    ShortTransport,
+    ShortTransport = 1,
     /// The transport header is cut short before the end of the ports. (Linux's `multiport` match
     /// tells this from [`Malformed::ShortTransport`]; other matches do not.)
-    ShortPorts,
+    ShortPorts = 2,
     /// A field of the transport header contradicts itself or the packet's length. The packet has
     /// its ports and the other fields of that header.
-    BadTransport,
+    BadTransport = 5,
     /// The chain of IPv6 extension headers ends before the upper-layer protocol is known.
-    ExtensionHeaders,
+    ExtensionHeaders = 4,
     /// A TCP fragment of IPv4 that starts at byte 8 of the segment, where the flags and the window
     /// are: no sound sender makes one, and it can overwrite the flags that a filter has seen.
     ///
     /// # Source
     ///
     /// RFC 1858, 3128; Linux `xt_tcpudp.c`.
-    TinyFragment,
+    TinyFragment = 3,
+}
+
+impl Malformed {
+    /// Everything that can be wrong, in the order of the numbers.
+    pub const ALL: [Self; 5] = [
+        Self::ShortTransport,
+        Self::ShortPorts,
+        Self::TinyFragment,
+        Self::ExtensionHeaders,
+        Self::BadTransport,
+    ];
+
+    /// The name used by the text form of rules.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ShortTransport => "short-transport",
+            Self::ShortPorts => "short-ports",
+            Self::BadTransport => "bad-transport",
+            Self::ExtensionHeaders => "extension-headers",
+            Self::TinyFragment => "tiny-fragment",
+        }
+    }
 }
 
 impl fmt::Display for Malformed {

@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use smallvec::SmallVec;
 
 use super::{FlagsMatch, IcmpKind, InterfaceName, IpRange, Item, Masked, PortRange, Span};
-use crate::packet::{ConnState, Fragment, Protocol};
+use crate::packet::{ConnFlag, ConnState, Direction, Fragment, Malformed, Protocol};
 
 /// What a rule asks of one field: nothing, one of several alternatives, or none of them.
 ///
@@ -134,7 +134,20 @@ from_one! {
     IcmpKind: IcmpKind, u8;
     Protocol: Protocol;
     ConnState: ConnState;
+    ConnFlag: ConnFlag;
+    Direction: Direction;
     Fragment: Fragment;
+    Malformed: Malformed;
     InterfaceName: InterfaceName, &str;
     u8: u8;
+}
+
+/// Anything wrong (`true`) or nothing wrong (`false`).
+impl From<bool> for AnyOf<Malformed> {
+    fn from(malformed: bool) -> Self {
+        match malformed {
+            true => Self::one_of(Malformed::ALL),
+            false => Self::none_of(Malformed::ALL),
+        }
+    }
 }

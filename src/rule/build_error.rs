@@ -81,7 +81,7 @@ impl fmt::Display for BuildError {
             Kind::NoSuchChain => f.write_str("jumps to a chain that the rule set does not have"),
             Kind::Cycle => f.write_str("closes a cycle of jumps"),
             Kind::StateWithoutTracking => f.write_str(
-                "asks for the connection state, which a stateless matcher does not know; use a StatefulMatcher",
+                "asks for the packet's connection, which a stateless matcher does not know; use a StatefulMatcher",
             ),
             Kind::PredicateNumber => f.write_str("predicates are numbered 0 to 63"),
             Kind::DscpNumber => f.write_str("code points (DSCP) are 0 to 63"),

@@ -1,15 +1,19 @@
+use alloc::boxed::Box;
+
 use super::{
     AnyOf, FlagsMatch, IcmpKind, InterfaceName, Interfaces, IpRange, Masked, PortRange, Span,
 };
 use crate::packet::{
-    ConnState, Family, Fragment, IcmpMessage, InterfaceId, Packet, Protocol, Tracked,
+    ConnFlag, ConnState, Direction, Family, FlowKey, Fragment, IcmpMessage, InterfaceId, Malformed,
+    Packet, Protocol, Tracked,
 };
 
 /// What must hold of a packet for a rule to match it: every field's criterion.
 ///
 /// The default asks nothing of any field and so matches every packet. A criterion on a field
-/// that a packet does not have never holds, negated or not; the one exception is an interface,
-/// where a packet that came in by none is *not* `eth0`, as Linux has it.
+/// that a packet does not have never holds, negated or not. The exceptions are interfaces, where a
+/// packet that came in by none is *not* `eth0`, as Linux has it, and what is wrong with a packet,
+/// where a sound one is *not* cut short.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Criteria {
@@ -33,16 +37,31 @@ pub struct Criteria {
     pub tcp_flags: AnyOf<FlagsMatch>,
     /// Whole packet, first or later fragment.
     pub fragment: AnyOf<Fragment>,
-    /// Whether the headers could not be read to the end.
-    pub malformed: Option<bool>,
+    /// What is wrong with the headers. Of a sound packet every negation holds.
+    pub malformed: AnyOf<Malformed>,
+    /// Source port of a transport header cut short behind its ports ([`Packet::cut_ports`]).
+    pub cut_src_port: AnyOf<PortRange>,
+    /// Destination port of such a header.
+    pub cut_dst_port: AnyOf<PortRange>,
     /// The interface the packet came in by.
     pub in_interface: AnyOf<InterfaceName>,
     /// The interface it will leave by.
     pub out_interface: AnyOf<InterfaceName>,
+    /// The zone that its connection belongs to, whether it has one or not ([`Packet::zone`]).
+    pub zone: AnyOf<Span<u16>>,
     /// Connection state; only a stateful matcher knows it.
     pub state: AnyOf<ConnState>,
+    /// The packet's direction within its connection.
+    pub direction: AnyOf<Direction>,
+    /// What else is known of its connection: each alternative is a flag that is set.
+    pub status: AnyOf<ConnFlag>,
+    /// The flow key of its connection's original direction; `None` asks nothing, and is how text is
+    /// read that asks nothing of it.
+    pub original: Option<Box<OriginalCriteria>>,
     /// Differentiated services code point, 0 to 63.
     pub dscp: AnyOf<Span<u8>>,
+    /// Time to live or hop limit.
+    pub ttl: AnyOf<Span<u8>>,
     /// Length of the IP packet in bytes.
     pub length: AnyOf<Span<u32>>,
     /// The packet's mark.
@@ -51,6 +70,40 @@ pub struct Criteria {
     pub vlan: AnyOf<Span<u16>>,
     /// The caller's own predicates, by number, 0 to 63.
     pub predicate: AnyOf<u8>,
+}
+
+/// What must hold of the flow key of a connection's original direction, as [`Tracked::original`] has
+/// it. Nothing of it holds of a packet of no connection, unless it asks nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OriginalCriteria {
+    /// Source address.
+    pub src: AnyOf<IpRange>,
+    /// Destination address.
+    pub dst: AnyOf<IpRange>,
+    /// Protocol: of an ICMP error that of the packet quoted.
+    pub protocol: AnyOf<Protocol>,
+    /// Source port.
+    pub src_port: AnyOf<PortRange>,
+    /// Destination port.
+    pub dst_port: AnyOf<PortRange>,
+}
+
+impl OriginalCriteria {
+    /// Whether it asks nothing.
+    pub fn is_any(&self) -> bool {
+        let Self { src, dst, protocol, src_port, dst_port } = self;
+        let ports = src_port.is_any() && dst_port.is_any();
+        src.is_any() && dst.is_any() && protocol.is_any() && ports
+    }
+
+    fn hold(&self, key: Option<FlowKey>) -> bool {
+        self.src.holds(key.map(|key| key.addrs.src()))
+            && self.dst.holds(key.map(|key| key.addrs.dst()))
+            && self.protocol.holds(key.map(|key| key.protocol))
+            && self.src_port.holds(key.map(|key| key.src_port))
+            && self.dst_port.holds(key.map(|key| key.dst_port))
+    }
 }
 
 impl Criteria {
@@ -73,15 +126,36 @@ impl Criteria {
             && self.icmpv6.holds(icmp_kind(packet, Protocol::ICMPV6))
             && self.tcp_flags.holds(packet.tcp_segment().map(|segment| segment.flags))
             && self.fragment.holds(Some(packet.fragment))
-            && self.malformed.is_none_or(|asked| asked == packet.malformed.is_some())
+            && self.malformed.holds(Some(packet.malformed))
+            && self.cut_src_port.holds(packet.cut_ports.map(|ports| ports.src))
+            && self.cut_dst_port.holds(packet.cut_ports.map(|ports| ports.dst))
             && interface_holds(&self.in_interface, packet.in_interface, interfaces)
             && interface_holds(&self.out_interface, packet.out_interface, interfaces)
+            && self.zone.holds(Some(packet.zone))
             && self.state.holds(tracked.map(|tracked| tracked.state))
+            && self.connection_holds(packet, tracked)
             && self.dscp.holds(Some(packet.dscp))
+            && self.ttl.holds(Some(packet.ttl))
             && self.length.holds(Some(packet.length))
             && self.mark.holds(Some(mark))
             && self.vlan.holds(packet.vlan)
             && self.predicate.holds(Some(packet.predicates))
+    }
+
+    /// What is asked of a packet's connection, besides its state.
+    fn connection_holds(&self, packet: &Packet, tracked: Option<Tracked>) -> bool {
+        let known = tracked.filter(|tracked| tracked.direction.is_some());
+        let original = || known.and_then(|tracked| tracked.original(packet));
+        self.direction.holds(known.and_then(|tracked| tracked.direction))
+            && self.status.holds(known.map(|tracked| tracked.status))
+            && self.original.as_ref().is_none_or(|asked| asked.hold(original()))
+    }
+
+    /// Whether something is asked that only a connection tracker knows.
+    pub(crate) fn asks_connection(&self) -> bool {
+        let Self { state, direction, status, original, .. } = self;
+        !(state.is_any() && direction.is_any() && status.is_any())
+            || original.as_ref().is_some_and(|asked| !asked.is_any())
     }
 }
 

@@ -5,7 +5,9 @@ use core::ops::RangeInclusive;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::packet::{ConnState, Family, Fragment, Protocol, TcpFlags};
+use crate::packet::{
+    ConnFlag, ConnState, ConnStatus, Direction, Family, Fragment, Malformed, Protocol, TcpFlags,
+};
 
 /// One alternative of a criterion: something that a field's value either is or is not in.
 ///
@@ -370,7 +372,29 @@ macro_rules! equal_item {
     )*};
 }
 
-equal_item!(Protocol, ConnState, Fragment);
+equal_item!(Protocol, ConnState, Direction, Fragment);
+
+impl sealed::Sealed for Malformed {}
+
+/// Equal or not; a sound packet has the value `None`.
+impl Item for Malformed {
+    type Value = Option<Self>;
+
+    fn matches(&self, value: Option<Self>) -> bool {
+        value == Some(*self)
+    }
+}
+
+impl sealed::Sealed for ConnFlag {}
+
+/// Set or not.
+impl Item for ConnFlag {
+    type Value = ConnStatus;
+
+    fn matches(&self, value: ConnStatus) -> bool {
+        value.has(*self)
+    }
+}
 
 /// A caller's predicate, 0 to 63.
 impl sealed::Sealed for u8 {}

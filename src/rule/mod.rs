@@ -38,7 +38,7 @@ pub use build_error::{BuildError, Limit};
 #[cfg(feature = "alloc")]
 pub(crate) use check::MAX_DEPTH;
 #[cfg(feature = "alloc")]
-pub use criteria::Criteria;
+pub use criteria::{Criteria, OriginalCriteria};
 pub use decision::{ChainId, Decision, RuleId};
 #[cfg(feature = "alloc")]
 pub use interface::InterfaceName;

@@ -4,7 +4,9 @@ use super::{
     Action, AnyOf, ChainId, Criteria, FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked,
     PortRange, Reject, Span,
 };
-use crate::packet::{ConnState, Family, Fragment, Protocol, TcpFlags};
+use crate::packet::{
+    ConnFlag, ConnState, Direction, Family, Fragment, Malformed, Protocol, TcpFlags,
+};
 
 /// What a rule says of the packets it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,13 +141,6 @@ impl<A> Rule<A> {
         self
     }
 
-    /// Asks for packets whose headers could (`false`) or could not (`true`) be read to the end.
-    #[must_use]
-    pub fn malformed(mut self, malformed: bool) -> Self {
-        self.criteria.malformed = Some(malformed);
-        self
-    }
-
     /// Adds a remark for people.
     #[must_use]
     pub fn comment(mut self, comment: &str) -> Self {
@@ -187,14 +182,29 @@ setters! {
     tcp_flags => tcp_flags: FlagsMatch;
     /// Asks for whole packets, first or later fragments.
     fragment => fragment: Fragment;
+    /// Asks for packets with these faults in their headers; `true` stands for any fault, `false`
+    /// for none.
+    malformed => malformed: Malformed;
+    /// Asks for source ports of transport headers cut short behind their ports.
+    from_cut_ports => cut_src_port: PortRange;
+    /// Asks for destination ports of such headers.
+    to_cut_ports => cut_dst_port: PortRange;
     /// Asks for interfaces that packets come in by.
     in_interface => in_interface: InterfaceName;
     /// Asks for interfaces that packets leave by.
     out_interface => out_interface: InterfaceName;
+    /// Asks for zones of connections.
+    zone => zone: Span<u16>;
     /// Asks for connection states.
     state => state: ConnState;
+    /// Asks for directions within the connection.
+    direction => direction: Direction;
+    /// Asks for flags of the connection.
+    status => status: ConnFlag;
     /// Asks for differentiated services code points.
     dscp => dscp: Span<u8>;
+    /// Asks for times to live or hop limits.
+    ttl => ttl: Span<u8>;
     /// Asks for packet lengths in bytes.
     length => length: Span<u32>;
     /// Asks for marks.
@@ -203,4 +213,35 @@ setters! {
     vlan => vlan: Span<u16>;
     /// Asks for the caller's predicates.
     predicate => predicate: u8;
+}
+
+/// A setter for each field of the connection's original direction.
+macro_rules! original_setters {
+    ($($(#[$doc:meta])* $name:ident => $field:ident: $item:ty;)*) => {
+        impl<A> Rule<A> {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, asked: impl Into<AnyOf<$item>>) -> Self {
+                let original = self.criteria.original.get_or_insert_default();
+                original.$field = asked.into();
+                if original.is_any() {
+                    self.criteria.original = None;
+                }
+                self
+            }
+        )*}
+    };
+}
+
+original_setters! {
+    /// Asks for source addresses of the connection's original direction.
+    original_from => src: IpRange;
+    /// Asks for destination addresses of the connection's original direction.
+    original_to => dst: IpRange;
+    /// Asks for protocols of the connection.
+    original_protocol => protocol: Protocol;
+    /// Asks for source ports of the connection's original direction.
+    original_from_ports => src_port: PortRange;
+    /// Asks for destination ports of the connection's original direction.
+    original_to_ports => dst_port: PortRange;
 }

@@ -2,6 +2,7 @@
 
 mod chains;
 mod check;
+mod connection;
 mod criteria;
 mod interfaces;
 

@@ -6,11 +6,11 @@ use std::hint::black_box;
 
 use ipnet::IpNet;
 use portcullis::conntrack::{Limits, Time};
-use portcullis::packet::{Family, IcmpMessage, Ports, TcpFlags, TcpSegment, Transport};
+use portcullis::packet::{ConnFlag, Family, IcmpMessage, Ports, TcpFlags, TcpSegment, Transport};
 use portcullis::rule::{AnyOf, Effect, FlagsMatch, IcmpKind, Masked, Span, not};
 use portcullis::{
-    Action, Addrs, Backend, Config, ConnState, ConnTable, Fragment, Packet, Protocol, Rule,
-    RuleSet, StatefulMatcher, StatelessMatcher,
+    Action, Addrs, Backend, Config, ConnState, ConnTable, Direction, Fragment, Packet, Protocol,
+    Rule, RuleSet, StatefulMatcher, StatelessMatcher,
 };
 
 use super::rulesets::generator::{Shape, headers, patterns, rule_set};
@@ -47,6 +47,8 @@ fn stateless_lookups_in_generated_sets_do_not_allocate() {
 #[test]
 fn packets_of_a_known_connection_do_not_allocate() {
     let mut rules = every_field();
+    rules.push(Rule::drop().original_to(prefix("192.0.2.9/32")).direction(Direction::Reply));
+    rules.push(Rule::drop().status([ConnFlag::SrcNat]));
     rules.push(Rule::accept().state([ConnState::Established, ConnState::New]));
     let table = ConnTable::new(&Limits::new(100), [7; 16]);
     let mut firewall = StatefulMatcher::compile(&rules, table, &Config::new()).unwrap();
@@ -93,7 +95,8 @@ fn every_field() -> RuleSet {
     rules.push(Rule::continue_with(Effect::Mark(Masked::new(2, 0xff))).dscp(46));
     rules.push(Rule::jump(outer).tcp());
     rules.push(Rule::accept().fragment(Fragment::Later));
-    rules.push(Rule::drop().malformed(true));
+    rules.push(Rule::drop().malformed(true).ttl(not(1..=9)));
+    rules.push(Rule::drop().to_cut_ports(22));
     rules.push(Rule::accept().icmp([IcmpKind::from(8), IcmpKind::new(3, 0..=4)]));
     rules.push(Rule::accept().icmpv6(not([IcmpKind::from(128)])));
     rules.push(Rule::accept().in_interface("eth*").vlan(100));

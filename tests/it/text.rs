@@ -21,6 +21,8 @@ drop tcp flags none/fin,syn or syn,ack/syn,ack
 drop fragment later
 drop malformed
 accept not malformed
+drop tcp malformed short-transport, short-ports, tiny-fragment
+drop malformed not bad-transport cut-source-port 53 cut-destination-port not 22, 80-90 ttl 0-1, 255
 accept in eth0, wg*, "none" out not "eth 1" ipv4
 count vlan 10-20 dscp 46 length 0-1500 mark 0x1/0xff predicate 3
 log any
@@ -29,6 +31,8 @@ mark 0x1/0xff tcp
 jump ssh tcp to any port 22
 goto "two words" any
 return any
+accept zone 0, 7-9 state new direction original status not assured, src-nat
+accept original-protocol udp original-from 10.0.0.0/8 port 53 original-to any port not 22
 accept any comment "for \"people\"\n"
 
 chain ssh

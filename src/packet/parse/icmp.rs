@@ -28,7 +28,7 @@ pub(super) fn read(datagram: &Datagram<'_>) -> Head {
         _ => None,
     };
     let message = IcmpMessage { icmp_type, code, identifier, quote };
-    Head { ports: None, transport: Transport::Icmp(message), malformed: None }
+    Head { transport: Transport::Icmp(message), ..Head::NONE }
 }
 
 /// Whether the fifth and sixth byte are an identifier that a reply repeats.

@@ -86,9 +86,10 @@ impl<'a> Datagram<'a> {
     /// With the transport header, too.
     #[inline]
     pub(super) fn packet(&self, vlan: Option<u16>) -> Packet {
-        let Head { ports, transport, malformed } = transport::read(self);
+        let Head { ports, cut_ports, transport, malformed } = transport::read(self);
         Packet {
             ports,
+            cut_ports,
             transport,
             fragment: self.fragment,
             malformed: malformed.or(self.malformed),

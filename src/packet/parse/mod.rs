@@ -71,9 +71,9 @@ impl Packet {
     /// * A later fragment has no ports and no transport header. An IPv6 packet with a fragment
     ///   header but no other fragments ("atomic") is whole.
     /// * A transport header needs 20 bytes for TCP, 8 for UDP, UDP-Lite, ICMP and ICMPv6, 12 for SCTP
-    ///   and DCCP. With fewer there are no ports, even if they would be among those bytes, and
-    ///   [`Malformed::ShortTransport`] or [`Malformed::ShortPorts`] is set. ICMP is
-    ///   read in IPv4 packets only and ICMPv6 in IPv6 packets only.
+    ///   and DCCP. With fewer there are no ports, and [`Malformed::ShortTransport`] or
+    ///   [`Malformed::ShortPorts`] is set; ports among those bytes become [`Packet::cut_ports`].
+    ///   ICMP is read in IPv4 packets only and ICMPv6 in IPv6 packets only.
     /// * A header that is there but contradicts itself keeps its ports and fields, and
     ///   [`Malformed::BadTransport`] is set: TCP with a data offset below 5 or beyond the bytes
     ///   there; UDP with a length below 8 or, unless it is a first fragment, beyond the packet;

@@ -22,6 +22,7 @@ pub(super) fn read(datagram: &Datagram<'_>) -> Head {
         ports: Some(ports([s0, s1, d0, d1])),
         transport: Transport::Sctp(header),
         malformed: (empty || !sound).then_some(Malformed::BadTransport),
+        ..Head::NONE
     }
 }
 

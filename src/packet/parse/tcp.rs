@@ -28,6 +28,7 @@ pub(super) fn read(datagram: &Datagram<'_>) -> Head {
         ports: Some(ports([s0, s1, d0, d1])),
         transport: Transport::Tcp(segment),
         malformed: options.is_none().then_some(Malformed::BadTransport),
+        ..Head::NONE
     }
 }
 

@@ -5,20 +5,26 @@ use crate::packet::{Family, Fragment, Malformed, Ports, Protocol, Transport};
 /// What the transport header says.
 pub(super) struct Head {
     pub(super) ports: Option<Ports>,
+    pub(super) cut_ports: Option<Ports>,
     pub(super) transport: Transport,
     pub(super) malformed: Option<Malformed>,
 }
 
 impl Head {
-    pub(super) const NONE: Self = Self { ports: None, transport: Transport::None, malformed: None };
+    pub(super) const NONE: Self =
+        Self { ports: None, cut_ports: None, transport: Transport::None, malformed: None };
 
     /// A header that has too few bytes.
-    pub(super) const fn short(datagram: &Datagram<'_>) -> Self {
-        let malformed = match datagram.protocol.has_ports() && datagram.payload.len() < 4 {
-            true => Malformed::ShortPorts,
-            false => Malformed::ShortTransport,
+    pub(super) fn short(datagram: &Datagram<'_>) -> Self {
+        if !datagram.protocol.has_ports() {
+            return Self { malformed: Some(Malformed::ShortTransport), ..Self::NONE };
+        }
+        let cut_ports = datagram.payload.first_chunk().copied().map(ports);
+        let malformed = match cut_ports {
+            None => Malformed::ShortPorts,
+            Some(_) => Malformed::ShortTransport,
         };
-        Self { malformed: Some(malformed), ..Self::NONE }
+        Self { malformed: Some(malformed), cut_ports, ..Self::NONE }
     }
 
     const fn with_ports(ports: Ports) -> Self {

@@ -8,8 +8,8 @@ use super::error::Failure;
 use super::item;
 use super::lexer::{Line, Token, Word};
 use super::suggest::nearest;
-use crate::packet::{Family, Protocol};
-use crate::rule::{AnyOf, Criteria, IcmpKind, PortRange};
+use crate::packet::{Family, Malformed, Protocol};
+use crate::rule::{AnyOf, Criteria, IcmpKind, OriginalCriteria, PortRange};
 
 /// Reads criteria to the end of the line.
 pub(super) fn parse(line: &mut Line<'_>) -> Result<(Criteria, Option<Box<str>>), Failure> {
@@ -24,7 +24,7 @@ pub(super) fn parse(line: &mut Line<'_>) -> Result<(Criteria, Option<Box<str>>),
 }
 
 /// The words that begin a criterion, besides the names of protocols.
-const KEYWORDS: [&str; 21] = [
+const KEYWORDS: [&str; 30] = [
     "any",
     "in",
     "out",
@@ -39,9 +39,18 @@ const KEYWORDS: [&str; 21] = [
     "to",
     "fragment",
     "malformed",
+    "cut-source-port",
+    "cut-destination-port",
     "not",
+    "zone",
     "state",
+    "direction",
+    "status",
+    "original-from",
+    "original-to",
+    "original-protocol",
     "dscp",
+    "ttl",
     "length",
     "mark",
     "predicate",
@@ -51,6 +60,7 @@ const KEYWORDS: [&str; 21] = [
 #[derive(Default)]
 struct Parser {
     criteria: Criteria,
+    original: OriginalCriteria,
     comment: Option<Box<str>>,
     /// Which fields have been asked about, one bit each.
     seen: u32,
@@ -74,8 +84,17 @@ enum Field {
     To,
     Fragment,
     Malformed,
+    CutSourcePort,
+    CutDestinationPort,
+    Zone,
     State,
+    Direction,
+    Status,
+    OriginalFrom,
+    OriginalTo,
+    OriginalProtocol,
     Dscp,
+    Ttl,
     Length,
     Mark,
     Predicate,
@@ -107,11 +126,24 @@ impl Parser {
                 asked.dst_port = ports(line)?;
             }
             Field::Fragment => asked.fragment = list(line, ",", item::fragment)?,
-            Field::Malformed => {
-                asked.malformed = Some(!(word.text == "not" && line.take("malformed")))
-            }
+            Field::Malformed => asked.malformed = malformed(word, line)?,
+            Field::CutSourcePort => asked.cut_src_port = list(line, ",", item::ports)?,
+            Field::CutDestinationPort => asked.cut_dst_port = list(line, ",", item::ports)?,
+            Field::Zone => asked.zone = list(line, ",", item::zone)?,
             Field::State => asked.state = list(line, ",", item::state)?,
+            Field::Direction => asked.direction = list(line, ",", item::direction)?,
+            Field::Status => asked.status = list(line, ",", item::status)?,
+            Field::OriginalFrom => {
+                self.original.src = list(line, ",", item::addresses)?;
+                self.original.src_port = ports(line)?;
+            }
+            Field::OriginalTo => {
+                self.original.dst = list(line, ",", item::addresses)?;
+                self.original.dst_port = ports(line)?;
+            }
+            Field::OriginalProtocol => self.original.protocol = list(line, ",", item::protocol)?,
             Field::Dscp => asked.dscp = list(line, ",", item::dscp)?,
+            Field::Ttl => asked.ttl = list(line, ",", item::ttl)?,
             Field::Length => asked.length = list(line, ",", item::length)?,
             Field::Mark => asked.mark = list(line, ",", item::mark)?,
             Field::Predicate => asked.predicate = list(line, ",", item::predicate)?,
@@ -137,11 +169,14 @@ impl Parser {
         Ok(())
     }
 
-    fn finish(self, end: &Word<'_>) -> Result<(Criteria, Option<Box<str>>), Failure> {
-        match self.seen & !(1 << Field::Comment as u32) {
-            0 => Err(end.expected("criteria, or `any` for a rule that matches every packet")),
-            _ => Ok((self.criteria, self.comment)),
+    fn finish(mut self, end: &Word<'_>) -> Result<(Criteria, Option<Box<str>>), Failure> {
+        if self.seen & !(1 << Field::Comment as u32) == 0 {
+            return Err(end.expected("criteria, or `any` for a rule that matches every packet"));
         }
+        if !self.original.is_any() {
+            self.criteria.original = Some(Box::new(self.original));
+        }
+        Ok((self.criteria, self.comment))
     }
 }
 
@@ -162,8 +197,17 @@ fn field(word: &Word<'_>, line: &Line<'_>) -> Option<Field> {
         "fragment" => Field::Fragment,
         "not" if before("malformed") => Field::Malformed,
         "malformed" => Field::Malformed,
+        "cut-source-port" => Field::CutSourcePort,
+        "cut-destination-port" => Field::CutDestinationPort,
+        "zone" => Field::Zone,
         "state" => Field::State,
+        "direction" => Field::Direction,
+        "status" => Field::Status,
+        "original-from" => Field::OriginalFrom,
+        "original-to" => Field::OriginalTo,
+        "original-protocol" => Field::OriginalProtocol,
         "dscp" => Field::Dscp,
+        "ttl" => Field::Ttl,
         "length" => Field::Length,
         "mark" => Field::Mark,
         "predicate" => Field::Predicate,
@@ -190,8 +234,17 @@ fn name(field: Field) -> &'static str {
         Field::To => "to",
         Field::Fragment => "fragment",
         Field::Malformed => "malformed",
+        Field::CutSourcePort => "cut-source-port",
+        Field::CutDestinationPort => "cut-destination-port",
+        Field::Zone => "zone",
         Field::State => "state",
+        Field::Direction => "direction",
+        Field::Status => "status",
+        Field::OriginalFrom => "original-from",
+        Field::OriginalTo => "original-to",
+        Field::OriginalProtocol => "original-protocol",
         Field::Dscp => "dscp",
+        Field::Ttl => "ttl",
         Field::Length => "length",
         Field::Mark => "mark",
         Field::Predicate => "predicate",
@@ -258,6 +311,23 @@ fn protocols(word: Word<'_>, line: &mut Line<'_>) -> Result<AnyOf<Protocol>, Fai
         None => Err(next.expected(
             "a protocol or `malformed` after `not`, which otherwise follows what it negates as in `from not 10.0.0.0/8`",
         )),
+    }
+}
+
+/// Faults after `malformed`; none after it stand for all, and `not malformed` for a sound packet.
+/// `not` after it belongs to it only if faults follow, or else to a protocol.
+fn malformed(word: Word<'_>, line: &mut Line<'_>) -> Result<AnyOf<Malformed>, Failure> {
+    if word.text == "not" {
+        line.take("malformed");
+        return Ok(false.into());
+    }
+    let mut ahead = *line;
+    ahead.take("not");
+    let next = ahead.peek()?.word().text;
+    let names = || Malformed::ALL.into_iter().map(Malformed::name);
+    match names().chain(["none"]).any(|name| name == next) {
+        true => list(line, ",", item::malformed),
+        false => Ok(true.into()),
     }
 }
 

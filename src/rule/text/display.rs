@@ -4,7 +4,7 @@ use core::fmt::Write;
 use super::excerpt::is_shown;
 use super::line::is_plain_chain_name;
 use super::names::Names;
-use crate::packet::Protocol;
+use crate::packet::{Malformed, Protocol};
 use crate::rule::{
     AnyOf, ChainId, Criteria, Effect, FlagsMatch, InterfaceName, IpRange, PortRange, Rule, RuleId,
     RuleSet, Target,
@@ -64,7 +64,9 @@ impl<A: fmt::Display> fmt::Display for Rule<A> {
 /// Prints the criteria as in a rule's text, `any` if there are none.
 impl fmt::Display for Criteria {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::default() {
+        let asks_nothing = self.original.as_ref().is_none_or(|original| original.is_any())
+            && Self { original: None, ..self.clone() } == Self::default();
+        if asks_nothing {
             return f.pad("any");
         }
         let mut words = Words { f, separator: "" };
@@ -79,10 +81,20 @@ impl fmt::Display for Criteria {
         words.end("from", &self.src, &self.src_port)?;
         words.end("to", &self.dst, &self.dst_port)?;
         words.list("fragment", &self.fragment, fmt::Display::fmt)?;
-        let malformed = |asked| if asked { "malformed" } else { "not malformed" };
-        self.malformed.map_or(Ok(()), |asked| words.word(malformed(asked)))?;
+        words.malformed(&self.malformed)?;
+        words.list("cut-source-port", &self.cut_src_port, fmt::Display::fmt)?;
+        words.list("cut-destination-port", &self.cut_dst_port, fmt::Display::fmt)?;
+        words.list("zone", &self.zone, fmt::Display::fmt)?;
         words.list("state", &self.state, fmt::Display::fmt)?;
+        words.list("direction", &self.direction, fmt::Display::fmt)?;
+        words.list("status", &self.status, fmt::Display::fmt)?;
+        if let Some(original) = &self.original {
+            words.list("original-protocol", &original.protocol, fmt::Display::fmt)?;
+            words.end("original-from", &original.src, &original.src_port)?;
+            words.end("original-to", &original.dst, &original.dst_port)?;
+        }
         words.list("dscp", &self.dscp, fmt::Display::fmt)?;
+        words.list("ttl", &self.ttl, fmt::Display::fmt)?;
         words.list("length", &self.length, fmt::Display::fmt)?;
         words.list("mark", &self.mark, fmt::Display::fmt)?;
         words.list("predicate", &self.predicate, fmt::Display::fmt)
@@ -180,6 +192,14 @@ impl Words<'_, '_> {
             true => Ok(()),
             false => self.separated(keyword, asked, ", ", write_item),
         }
+    }
+
+    /// Faults; all of them or none of them are said in a word.
+    fn malformed(&mut self, asked: &AnyOf<Malformed>) -> fmt::Result {
+        if asked.items() == Malformed::ALL {
+            return self.word(if asked.is_negated() { "not malformed" } else { "malformed" });
+        }
+        self.list("malformed", asked, |fault, f| f.write_str(fault.name()))
     }
 
     /// Alternatives whose own parts have commas between.

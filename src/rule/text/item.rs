@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::error::Failure;
 use super::lexer::{Line, Token, Word};
 use super::suggest::nearest;
-use crate::packet::{ConnState, Fragment, Protocol, TcpFlags};
+use crate::packet::{ConnFlag, ConnState, Direction, Fragment, Malformed, Protocol, TcpFlags};
 use crate::rule::{FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked, PortRange, Span};
 
 const ADDRESSES: &str = "an address, a prefix or a range of addresses";
@@ -140,6 +140,34 @@ pub(super) fn state(line: &mut Line<'_>) -> Result<ConnState, Failure> {
     let expected = "`new`, `established`, `related`, `invalid` or `untracked`";
     let known = ConnState::ALL.map(|state| (state.name(), state));
     named(&line.word(expected)?, known, expected)
+}
+
+pub(super) fn zone(line: &mut Line<'_>) -> Result<Span<u16>, Failure> {
+    let span = span(line, "a zone or a range of them", u32::from(u16::MAX))?;
+    Ok((span.first() as u16..=span.last() as u16).into())
+}
+
+pub(super) fn malformed(line: &mut Line<'_>) -> Result<Malformed, Failure> {
+    let expected = "the name of a fault in a packet's headers";
+    let known = Malformed::ALL.map(|fault| (fault.name(), fault));
+    named(&line.word(expected)?, known, expected)
+}
+
+pub(super) fn direction(line: &mut Line<'_>) -> Result<Direction, Failure> {
+    let expected = "`original` or `reply`";
+    let known = [("original", Direction::Original), ("reply", Direction::Reply)];
+    named(&line.word(expected)?, known, expected)
+}
+
+pub(super) fn status(line: &mut Line<'_>) -> Result<ConnFlag, Failure> {
+    let expected = "`expected`, `replied`, `assured`, `confirmed`, `src-nat` or `dst-nat`";
+    let known = ConnFlag::ALL.map(|flag| (flag.name(), flag));
+    named(&line.word(expected)?, known, expected)
+}
+
+pub(super) fn ttl(line: &mut Line<'_>) -> Result<Span<u8>, Failure> {
+    let span = span(line, "a time to live or a range of them", 255)?;
+    Ok((span.first() as u8..=span.last() as u8).into())
 }
 
 pub(super) fn dscp(line: &mut Line<'_>) -> Result<Span<u8>, Failure> {

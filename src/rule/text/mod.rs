@@ -53,11 +53,19 @@
 //! | `icmp type` *list*, `icmpv6 type` *list* | types `8`, types and codes `3/4` or `3/0-5` |
 //! | `flags` *list* | `syn/fin,syn,rst,ack`: the TCP flags that are set, then those that count; `none` for no flag; `or` between alternatives |
 //! | `fragment` *list* | `whole`, `first`, `later` |
-//! | `malformed`, `not malformed` | |
+//! | `malformed`, `not malformed` | anything or nothing wrong with the headers |
+//! | `malformed` *list* | faults: the names of [`Malformed`](crate::packet::Malformed) |
+//! | `cut-source-port` *list*, `cut-destination-port` *list* | ports of a transport header that is cut short behind them |
 //! | `ipv4`, `ipv6` | |
 //! | `in` *list*, `out` *list* | names of interfaces, in quotation marks if need be; `wg*` stands for all that begin with `wg` |
+//! | `zone` *list* | `0`, `1-9`: the zone of connections |
 //! | `state` *list* | `new`, `established`, `related`, `invalid`, `untracked` |
+//! | `direction` *list* | `original`, `reply`: within the connection |
+//! | `status` *list* | flags of the connection: `expected`, `replied`, `assured`, `confirmed`, `src-nat`, `dst-nat` |
+//! | `original-from` *list*, `original-to` *list* | as `from` and `to`, with `port`, of the connection's original direction |
+//! | `original-protocol` *list* | names or numbers: the connection's, which for an ICMP error is that of the packet quoted |
 //! | `dscp` *list* | `46`, `10-20`, to 63 |
+//! | `ttl` *list* | time to live or hop limit: `1`, `255`, `0-64` |
 //! | `length` *list* | bytes of the IP packet, `40`, `0-1500` |
 //! | `mark` *list* | `7`, `0x7`, `0x1/0xff` |
 //! | `vlan` *list* | `10`, `10-20`, to 4095 |

@@ -96,6 +96,7 @@ struct Part {
 /// What one rule asks, in one family: a product of parts, and what is left over.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
+    pub(super) family: Family,
     parts: SmallVec<[Part; 9]>,
     needs: Headers,
     /// Fields whose check stays residual, with their spans.
@@ -114,7 +115,7 @@ impl Shape {
             return None;
         }
         let mut shape =
-            Self { parts: SmallVec::new(), needs: Headers::NONE, left_over: Vec::new() };
+            Self { family, parts: SmallVec::new(), needs: Headers::NONE, left_over: Vec::new() };
         shape.addresses(criteria, family);
         shape.ports(criteria);
         shape.protocols(criteria);
@@ -262,7 +263,8 @@ fn single(number: u128) -> (u128, u128) {
     (number, number)
 }
 
-fn address_span(range: &IpRange) -> (u128, u128) {
+/// The numbers of the first and the last address of a range.
+pub(super) fn address_span(range: &IpRange) -> (u128, u128) {
     (address_number(range.first()), address_number(range.last()))
 }
 

@@ -144,10 +144,10 @@ struct OneFamily {
     records: Vec<(u32, Vec<u32>)>,
 }
 
-/// The error for a rule that asks for the connection state, if there is one.
+/// The error for a rule that asks for the connection, if there is one.
 pub(in crate::tree) fn refuse_states<A>(rules: &RuleSet<A>) -> Result<(), BuildError> {
     for (chain, list) in rules.chains().iter().enumerate() {
-        let asks = |rule: &Rule<A>| !rule.criteria.state.is_any();
+        let asks = |rule: &Rule<A>| rule.criteria.asks_connection();
         if let Some(index) = list.rules().iter().position(asks) {
             let id = RuleId::new(ChainId(chain as u32), index as u32);
             return Err(rules.error_at(id, Kind::StateWithoutTracking));

@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::boxes::Shape;
+use super::boxes::{Shape, address_span};
 use super::spans::{Spans, held_by};
-use crate::rule::{Criteria, Effect, Rule, Target};
+use crate::packet::Family;
+use crate::rule::{AnyOf, Criteria, Effect, OriginalCriteria, Rule, Span, Target};
 use crate::tree::lookup::image::target;
 use crate::tree::lookup::residual::{NEGATED, field, stride};
 
@@ -41,6 +42,7 @@ impl Checks {
     fn of(criteria: &Criteria, shape: &Shape) -> Self {
         let mut checks = Self::default();
         checks.numbers(criteria);
+        checks.connection(criteria, shape.family);
         checks.patterns(criteria);
         for (field, spans) in &shape.left_over {
             checks.spans(*field, spans);
@@ -54,21 +56,65 @@ impl Checks {
             let spans = asked.items().iter().map(|part| (*part as u128, *part as u128));
             self.spans(field::FRAGMENT, &held_by(asked, 2, spans));
         }
-        if let Some(asked) = criteria.malformed {
-            self.spans(field::MALFORMED, &Spans::from_slice(&[(asked.into(), asked.into())]));
+        let asked = &criteria.malformed;
+        if !asked.is_any() {
+            let spans = asked.items().iter().map(|fault| (*fault as u128, *fault as u128));
+            self.spans(field::MALFORMED, &held_by(asked, u8::MAX.into(), spans));
         }
-        let (dscp, length, vlan) = (&criteria.dscp, &criteria.length, &criteria.vlan);
-        if !dscp.is_any() {
-            let spans = dscp.items().iter().map(|span| (span.first().into(), span.last().into()));
-            self.spans(field::DSCP, &held_by(dscp, u8::MAX.into(), spans));
+        self.ranges(field::CUT_SRC_PORT, &criteria.cut_src_port, u16::MAX);
+        self.ranges(field::CUT_DST_PORT, &criteria.cut_dst_port, u16::MAX);
+        self.ranges(field::DSCP, &criteria.dscp, u8::MAX);
+        self.ranges(field::TTL, &criteria.ttl, u8::MAX);
+        self.ranges(field::LENGTH, &criteria.length, u32::MAX);
+        self.ranges(field::ZONE, &criteria.zone, u16::MAX);
+        self.ranges(field::VLAN, &criteria.vlan, u16::MAX);
+    }
+
+    fn connection(&mut self, criteria: &Criteria, family: Family) {
+        let asked = &criteria.direction;
+        if !asked.is_any() {
+            let spans = asked.items().iter().map(|way| (*way as u128, *way as u128));
+            self.spans(field::DIRECTION, &held_by(asked, u8::MAX.into(), spans));
         }
-        if !length.is_any() {
-            let spans = length.items().iter().map(|span| (span.first().into(), span.last().into()));
-            self.spans(field::LENGTH, &held_by(length, u32::MAX.into(), spans));
+        let asked = &criteria.status;
+        if !asked.is_any() {
+            let bits = asked.items().iter().map(|flag| (*flag as u32, *flag as u32));
+            self.pairs(field::STATUS, asked.is_negated(), bits);
         }
-        if !vlan.is_any() {
-            let spans = vlan.items().iter().map(|span| (span.first().into(), span.last().into()));
-            self.spans(field::VLAN, &held_by(vlan, u16::MAX.into(), spans));
+        if let Some(original) = &criteria.original {
+            self.original(original, family);
+        }
+    }
+
+    fn original(&mut self, criteria: &OriginalCriteria, family: Family) {
+        let (max, src_field) = match family {
+            Family::V4 => (u128::from(u32::MAX), field::ORIGINAL_SRC_V4),
+            Family::V6 => (u128::MAX, field::ORIGINAL_SRC_V6),
+        };
+        for (asked, field) in [(&criteria.src, src_field), (&criteria.dst, src_field + 1)] {
+            if !asked.is_any() {
+                let ranges = asked.items().iter().filter(|range| range.family() == family);
+                self.spans(field, &held_by(asked, max, ranges.map(address_span)));
+            }
+        }
+        let asked = &criteria.protocol;
+        if !asked.is_any() {
+            let spans = asked.items().iter().map(|it| (it.0.into(), it.0.into()));
+            self.spans(field::ORIGINAL_PROTOCOL, &held_by(asked, u8::MAX.into(), spans));
+        }
+        self.ranges(field::ORIGINAL_SRC_PORT, &criteria.src_port, u16::MAX);
+        self.ranges(field::ORIGINAL_DST_PORT, &criteria.dst_port, u16::MAX);
+    }
+
+    fn ranges<N: Copy + PartialOrd + Into<u128>>(
+        &mut self,
+        field: u32,
+        asked: &AnyOf<Span<N>>,
+        max: N,
+    ) {
+        if !asked.is_any() {
+            let spans = asked.items().iter().map(|span| (span.first().into(), span.last().into()));
+            self.spans(field, &held_by(asked, max.into(), spans));
         }
     }
 

@@ -8,7 +8,7 @@
 use super::image::Image;
 use super::subject::Subject;
 use super::words::Words;
-use crate::packet::Packet;
+use crate::packet::{ConnStatus, Packet};
 
 /// Added to a field's number when none of the bit patterns may hold.
 pub(in crate::tree) const NEGATED: u32 = 0x8000_0000;
@@ -27,6 +27,19 @@ pub(in crate::tree) mod field {
     pub(in crate::tree) const DST_V4: u32 = 9;
     pub(in crate::tree) const SRC_V6: u32 = 10;
     pub(in crate::tree) const DST_V6: u32 = 11;
+    pub(in crate::tree) const ZONE: u32 = 15;
+    pub(in crate::tree) const CUT_SRC_PORT: u32 = 16;
+    pub(in crate::tree) const CUT_DST_PORT: u32 = 17;
+    pub(in crate::tree) const TTL: u32 = 18;
+    pub(in crate::tree) const DIRECTION: u32 = 19;
+    pub(in crate::tree) const STATUS: u32 = 20;
+    pub(in crate::tree) const ORIGINAL_PROTOCOL: u32 = 21;
+    pub(in crate::tree) const ORIGINAL_SRC_PORT: u32 = 22;
+    pub(in crate::tree) const ORIGINAL_DST_PORT: u32 = 23;
+    pub(in crate::tree) const ORIGINAL_SRC_V4: u32 = 24;
+    pub(in crate::tree) const ORIGINAL_DST_V4: u32 = 25;
+    pub(in crate::tree) const ORIGINAL_SRC_V6: u32 = 26;
+    pub(in crate::tree) const ORIGINAL_DST_V6: u32 = 27;
     /// The word with index `i` is field `WORD + i`.
     pub(in crate::tree) const WORD: u32 = 32;
 }
@@ -34,7 +47,7 @@ pub(in crate::tree) mod field {
 /// How many image words an alternative of this field takes.
 pub(in crate::tree) const fn stride(field: u32) -> usize {
     match field & !NEGATED {
-        field::SRC_V6 | field::DST_V6 => 8,
+        field::SRC_V6 | field::DST_V6 | field::ORIGINAL_SRC_V6 | field::ORIGINAL_DST_V6 => 8,
         _ => 2,
     }
 }
@@ -84,12 +97,18 @@ impl<'a> Check<'a> {
                 segment.is_some_and(|segment| self.has_pattern(u32::from(segment.flags.0)))
             }
             field::MARK => self.has_pattern(mark),
+            field::STATUS => subject.status().is_some_and(|status| self.has_flag(status)),
             field::PREDICATE => {
                 self.has_predicate(subject.packet().map_or(0, |packet| packet.predicates))
             }
             field::WORD.. => self.has_number(u128::from(words.word((field - field::WORD) as u8))),
             _ => subject.number(field).is_some_and(|number| self.has_number(number)),
         }
+    }
+
+    /// Each alternative is a flag twice.
+    fn has_flag(&self, status: ConnStatus) -> bool {
+        self.has_pattern(u32::from(status.bits()))
     }
 
     fn has_pattern(&self, value: u32) -> bool {

@@ -2,7 +2,7 @@
 
 use super::residual::field;
 use super::words::Words;
-use crate::packet::{Addrs, FlowKey, Packet, Tracked};
+use crate::packet::{Addrs, ConnStatus, FlowKey, Packet, Tracked};
 
 /// What is being judged.
 pub(in crate::tree) trait Judged: Copy {
@@ -27,7 +27,7 @@ impl Judged for (&Packet, Option<Tracked>) {
     where
         Self: 's,
     {
-        Subject::Packet(self.0)
+        Subject::Packet(self.0, self.1)
     }
 }
 
@@ -49,7 +49,7 @@ impl Judged for &FlowKey {
 /// What residual checks look at.
 #[derive(Clone, Copy)]
 pub(in crate::tree) enum Subject<'p> {
-    Packet(&'p Packet),
+    Packet(&'p Packet, Option<Tracked>),
     Key(&'p FlowKey),
 }
 
@@ -62,14 +62,30 @@ impl Subject<'_> {
     #[inline(always)]
     pub(in crate::tree) fn packet(&self) -> Option<&Packet> {
         match self {
-            Self::Packet(packet) => Some(packet),
+            Self::Packet(packet, _) => Some(packet),
             Self::Key(_) => None,
         }
     }
 
+    /// What is known of the packet's connection, if it belongs to one.
+    pub(in crate::tree) fn status(&self) -> Option<ConnStatus> {
+        self.known().map(|tracked| tracked.status)
+    }
+
+    fn known(&self) -> Option<Tracked> {
+        match self {
+            Self::Packet(_, tracked) => tracked.filter(|tracked| tracked.direction.is_some()),
+            Self::Key(_) => None,
+        }
+    }
+
+    fn original(&self) -> Option<FlowKey> {
+        self.known()?.original(self.packet()?)
+    }
+
     fn addrs(&self) -> Addrs {
         match self {
-            Self::Packet(packet) => packet.addrs,
+            Self::Packet(packet, _) => packet.addrs,
             Self::Key(key) => key.addrs,
         }
     }
@@ -79,22 +95,39 @@ impl Subject<'_> {
         let packet = self.packet();
         let number = match field {
             field::FRAGMENT => packet.map_or(0, |packet| packet.fragment as u32),
-            field::MALFORMED => packet.map_or(0, |packet| u32::from(packet.malformed.is_some())),
+            field::MALFORMED => {
+                packet.map_or(0, |packet| packet.malformed.map_or(0, |fault| fault as u32))
+            }
             field::DSCP => packet.map_or(0, |packet| u32::from(packet.dscp)),
             field::LENGTH => packet.map_or(0, |packet| packet.length),
+            field::TTL => packet.map_or(KEY_TTL, |packet| u32::from(packet.ttl)),
+            field::ZONE => packet.map_or(0, |packet| u32::from(packet.zone)),
             field::VLAN => u32::from(packet?.vlan?),
-            _ => return self.address(field),
+            field::CUT_SRC_PORT => u32::from(packet?.cut_ports?.src),
+            field::CUT_DST_PORT => u32::from(packet?.cut_ports?.dst),
+            field::DIRECTION => self.known()?.direction? as u32,
+            field::ORIGINAL_PROTOCOL => u32::from(self.original()?.protocol.0),
+            field::ORIGINAL_SRC_PORT => u32::from(self.original()?.src_port),
+            field::ORIGINAL_DST_PORT => u32::from(self.original()?.dst_port),
+            field::ORIGINAL_SRC_V4 => return address(field::SRC_V4, self.original()?.addrs),
+            field::ORIGINAL_DST_V4 => return address(field::DST_V4, self.original()?.addrs),
+            field::ORIGINAL_SRC_V6 => return address(field::SRC_V6, self.original()?.addrs),
+            field::ORIGINAL_DST_V6 => return address(field::DST_V6, self.original()?.addrs),
+            _ => return address(field, self.addrs()),
         };
         Some(u128::from(number))
     }
+}
 
-    fn address(&self, field: u32) -> Option<u128> {
-        match (field, self.addrs()) {
-            (field::SRC_V4, Addrs::V4 { src, .. }) => Some(u128::from(src.to_bits())),
-            (field::DST_V4, Addrs::V4 { dst, .. }) => Some(u128::from(dst.to_bits())),
-            (field::SRC_V6, Addrs::V6 { src, .. }) => Some(src.to_bits()),
-            (field::DST_V6, Addrs::V6 { dst, .. }) => Some(dst.to_bits()),
-            _ => None,
-        }
+/// The time to live of a packet of which only the flow key is known, as of one built by hand.
+const KEY_TTL: u32 = 64;
+
+fn address(field: u32, addrs: Addrs) -> Option<u128> {
+    match (field, addrs) {
+        (field::SRC_V4, Addrs::V4 { src, .. }) => Some(u128::from(src.to_bits())),
+        (field::DST_V4, Addrs::V4 { dst, .. }) => Some(u128::from(dst.to_bits())),
+        (field::SRC_V6, Addrs::V6 { src, .. }) => Some(src.to_bits()),
+        (field::DST_V6, Addrs::V6 { dst, .. }) => Some(dst.to_bits()),
+        _ => None,
     }
 }

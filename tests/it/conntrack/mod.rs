@@ -75,7 +75,12 @@ fn accept(table: &mut ConnTable, packet: &Packet, now: Time) -> Tracked {
     if tentative {
         table.confirm(packet, now).unwrap();
     }
-    tracked
+    bare(tracked)
+}
+
+/// State and direction alone.
+fn bare(tracked: Tracked) -> Tracked {
+    Tracked::new(tracked.state, tracked.direction)
 }
 
 fn tracked(state: ConnState, direction: Direction) -> Tracked {
@@ -319,4 +324,25 @@ fn connections_are_listed_as_they_were_opened() {
     table.clear();
     assert!(table.is_empty());
     assert_eq!(accept(&mut table, &query, at(1)), NEW);
+}
+
+/// As rules see it: the first answer counts at once, and nothing is confirmed that is only tentative.
+#[test]
+fn the_flags_of_a_connection() {
+    let shown = |table: &mut ConnTable, packet: &Packet, secs| {
+        table.look_up(packet, at(secs)).tracked.status.to_string()
+    };
+    let mut table = small_table(8);
+    let query = udp_flow(5000);
+    let answer = reversed(&query);
+    assert_eq!(shown(&mut table, &query, 0), "none");
+    table.confirm(&query, at(0)).unwrap();
+    assert_eq!(shown(&mut table, &query, 0), "confirmed");
+    let error = unreachable("192.0.2.53", "10.0.0.1", &query);
+    assert_eq!(shown(&mut table, &error, 0), "confirmed");
+    assert_eq!(shown(&mut table, &answer, 0), "replied, confirmed");
+    assert_eq!(shown(&mut table, &query, 3), "replied, assured, confirmed");
+    assert_eq!(shown(&mut table, &error, 3), "replied, assured, confirmed");
+    let stray = unreachable("192.0.2.53", "10.0.0.1", &udp_flow(9));
+    assert_eq!(shown(&mut table, &stray, 3), "none");
 }

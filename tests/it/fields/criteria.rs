@@ -249,6 +249,35 @@ fn malformed() {
         ("not malformed", same, true),
         ("malformed", bad, true),
         ("not malformed", bad, false),
+        ("malformed bad-transport", bad, true),
+        ("malformed bad-transport", same, false),
+        ("malformed short-ports, bad-transport", bad, true),
+        ("malformed short-ports, short-transport, tiny-fragment, extension-headers", bad, false),
+        ("malformed not short-ports", bad, true),
+        ("malformed not short-ports", same, true),
+        ("malformed not bad-transport", bad, false),
+        ("malformed none", bad, false),
+        ("malformed not none", same, true),
+    ]);
+}
+
+#[test]
+fn ports_of_a_cut_header_are_fields_of_their_own() {
+    let cut: fn(&mut Packet) = |p| {
+        (p.cut_ports, p.ports) = (p.ports, None);
+        p.malformed = Some(Malformed::ShortTransport);
+    };
+    run(&[
+        ("to any port 443", cut, false),
+        ("to any port not 443", cut, false),
+        ("cut-destination-port 443", cut, true),
+        ("cut-destination-port not 443", cut, false),
+        ("cut-destination-port 400-443", cut, true),
+        ("cut-source-port 40000", cut, true),
+        ("cut-source-port 443", cut, false),
+        ("cut-destination-port 443", same, false),
+        ("cut-destination-port not 1", same, false),
+        ("cut-source-port not 1", same, false),
     ]);
 }
 
@@ -262,6 +291,14 @@ fn numbers() {
         ("dscp not 10-20", |p| p.dscp = 21, true),
         ("dscp not 10-20", |p| p.dscp = 20, false),
         ("dscp 0, 63", |p| p.dscp = 63, true),
+        ("zone 0", same, true),
+        ("zone 1-7", |p| p.zone = 7, true),
+        ("zone not 1-7", |p| p.zone = 7, false),
+        ("ttl 64", same, true),
+        ("ttl not 64", same, false),
+        ("ttl 0-1", |p| p.ttl = 1, true),
+        ("ttl 0-1", |p| p.ttl = 2, false),
+        ("ttl 255", |p| p.ttl = 255, true),
         ("length 40-1500", |p| p.length = 39, false),
         ("length 40-1500", |p| p.length = 40, true),
         ("length 40-1500", |p| p.length = 1500, true),

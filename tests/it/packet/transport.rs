@@ -20,6 +20,8 @@ fn ports_need_the_whole_header() {
                     _ => None,
                 };
                 assert_eq!(packet.malformed, fault, "{protocol} {len}");
+                let cut = (4..required).contains(&len).then_some(Ports { src: 40000, dst: 53 });
+                assert_eq!(packet.cut_ports, cut, "{protocol} {len}");
             }
         }
     }

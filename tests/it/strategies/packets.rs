@@ -1,7 +1,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use portcullis::packet::{
-    Family, IcmpMessage, InterfaceId, Malformed, TcpFlags, TcpSegment, Transport,
+    ConnFlag, ConnStatus, Family, IcmpMessage, InterfaceId, Malformed, TcpFlags, TcpSegment,
+    Transport,
 };
 use portcullis::rule::{AnyOf, IpRange, Masked, Span};
 use portcullis::{
@@ -26,7 +27,11 @@ pub(crate) fn tracked(rng: &mut Rng) -> Option<Tracked> {
     let state = rng.try_pick(&ConnState::ALL).filter(|_| rng.percent(90))?;
     let belongs = !matches!(state, ConnState::Invalid | ConnState::Untracked);
     let direction = rng.pick(&[Direction::Original, Direction::Reply]);
-    Some(Tracked::new(state, belongs.then_some(direction)))
+    let bits = if belongs { rng.number() } else { 0 };
+    let status = ConnFlag::ALL
+        .into_iter()
+        .fold(ConnStatus::new(), |status, flag| status.with(flag, bits & flag as u64 != 0));
+    Some(Tracked::new(state, belongs.then_some(direction)).with_status(status))
 }
 
 struct Maker<'m> {
@@ -41,7 +46,7 @@ impl Maker<'_> {
         let aim = self.rng.pick(self.all);
         let family = self.family(aim);
         // Each field follows the rule aimed at, or another one.
-        let near: [&Criteria; 12] = std::array::from_fn(|_| match self.rng.percent(stay) {
+        let near: [&Criteria; 14] = std::array::from_fn(|_| match self.rng.percent(stay) {
             true => aim,
             false => self.rng.pick(self.all),
         });
@@ -58,6 +63,8 @@ impl Maker<'_> {
         });
         packet.transport = self.transport(protocol, at());
         packet.dscp = self.number(&at().dscp, 63, |n| n.into(), |n| n as u8);
+        packet.zone = self.number(&at().zone, u16::MAX, |n| n.into(), |n| n as u16);
+        packet.ttl = self.number(&at().ttl, 255, |n| n.into(), |n| n as u8);
         packet.length = self.number(&at().length, u32::MAX, |n| n.into(), |n| n as u32);
         let vlan = at();
         packet.vlan =
@@ -180,13 +187,14 @@ impl Maker<'_> {
         let random = self.rng.pick(&[Fragment::First, Fragment::Later]);
         let whole = if self.rng.percent(15) { random } else { Fragment::Whole };
         packet.fragment = asked.unwrap_or(whole);
-        let malformed = near.malformed.unwrap_or(false) && self.rng.percent(70);
-        if malformed || self.rng.percent(8) {
-            packet.malformed = Some(self.rng.pick(&[
-                Malformed::ShortTransport,
-                Malformed::BadTransport,
-                Malformed::ExtensionHeaders,
-            ]));
+        let fault = self.rng.try_pick(near.malformed.items()).filter(|_| self.rng.percent(70));
+        let random = self.rng.pick(&Malformed::ALL);
+        packet.malformed = fault.or_else(|| self.rng.percent(8).then_some(random));
+        if packet.malformed == Some(Malformed::ShortTransport) {
+            packet.cut_ports = packet.ports.map(|_| Ports {
+                src: self.number(&near.cut_src_port, u16::MAX, |n| n.into(), |n| n as u16),
+                dst: self.number(&near.cut_dst_port, u16::MAX, |n| n.into(), |n| n as u16),
+            });
         }
         let lost = packet.malformed.is_some_and(|why| why != Malformed::BadTransport);
         if lost || packet.fragment == Fragment::Later {

@@ -52,7 +52,7 @@ fn map(rules: &RuleSet, mut keep: impl FnMut(usize, &mut Rule) -> bool) -> RuleS
     copy
 }
 
-const FIELDS: usize = 19;
+const FIELDS: usize = 26;
 
 fn clear(criteria: &mut Criteria, field: usize) {
     match field {
@@ -66,7 +66,7 @@ fn clear(criteria: &mut Criteria, field: usize) {
         7 => criteria.icmpv6 = AnyOf::any(),
         8 => criteria.tcp_flags = AnyOf::any(),
         9 => criteria.fragment = AnyOf::any(),
-        10 => criteria.malformed = None,
+        10 => criteria.malformed = AnyOf::any(),
         11 => criteria.in_interface = AnyOf::any(),
         12 => criteria.out_interface = AnyOf::any(),
         13 => criteria.state = AnyOf::any(),
@@ -74,6 +74,13 @@ fn clear(criteria: &mut Criteria, field: usize) {
         15 => criteria.length = AnyOf::any(),
         16 => criteria.mark = AnyOf::any(),
         17 => criteria.vlan = AnyOf::any(),
-        _ => criteria.predicate = AnyOf::any(),
+        18 => criteria.predicate = AnyOf::any(),
+        19 => criteria.cut_src_port = AnyOf::any(),
+        20 => criteria.cut_dst_port = AnyOf::any(),
+        21 => criteria.ttl = AnyOf::any(),
+        22 => criteria.direction = AnyOf::any(),
+        23 => criteria.status = AnyOf::any(),
+        24 => criteria.zone = AnyOf::any(),
+        _ => criteria.original = None,
     }
 }

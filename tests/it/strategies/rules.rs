@@ -1,6 +1,6 @@
-use portcullis::packet::Family;
-use portcullis::rule::{AnyOf, Effect};
-use portcullis::{Action, ChainId, Criteria, Reject, Rule, RuleSet, Target};
+use portcullis::packet::{ConnFlag, Family, Malformed};
+use portcullis::rule::{AnyOf, Effect, OriginalCriteria};
+use portcullis::{Action, ChainId, Criteria, Direction, Reject, Rule, RuleSet, Target};
 
 use super::vocabulary::{MANY, Vocabulary};
 use super::{Rng, Shape};
@@ -80,18 +80,37 @@ fn criteria(rng: &mut Rng, words: &Vocabulary, style: Style) -> Criteria {
     criteria.icmpv6 = asked(rng, other, &words.icmp);
     criteria.tcp_flags = asked(rng, other, &words.flags);
     criteria.fragment = asked(rng, other, &words.fragments);
-    criteria.malformed = rng.percent(other).then(|| rng.percent(50));
+    criteria.malformed = asked(rng, other, &Malformed::ALL);
+    criteria.cut_src_port = asked(rng, other / 2, &words.ports);
+    criteria.cut_dst_port = asked(rng, other / 2, &words.ports);
     criteria.in_interface = asked(rng, other, &words.interfaces);
     criteria.out_interface = asked(rng, other, &words.interfaces);
     criteria.dscp = asked(rng, other, &words.dscps);
+    criteria.zone = asked(rng, other, &words.zones);
+    criteria.ttl = asked(rng, other, &words.ttls);
     criteria.length = asked(rng, other, &words.lengths);
     criteria.mark = asked(rng, other, &words.marks);
     criteria.vlan = asked(rng, other, &words.vlans);
     criteria.predicate = asked(rng, other, &words.predicates);
     if states {
         criteria.state = asked(rng, other.max(10), &words.states);
+        criteria.direction = asked(rng, other, &[Direction::Original, Direction::Reply]);
+        criteria.status = asked(rng, other, &ConnFlag::ALL);
+        let original = original(rng, words);
+        let asks = rng.percent(other) && !original.is_any();
+        criteria.original = asks.then(|| Box::new(original));
     }
     criteria
+}
+
+fn original(rng: &mut Rng, words: &Vocabulary) -> OriginalCriteria {
+    let mut original = OriginalCriteria::default();
+    original.src = asked(rng, 40, &words.addresses);
+    original.dst = asked(rng, 40, &words.addresses);
+    original.protocol = asked(rng, 40, &words.protocols);
+    original.src_port = asked(rng, 20, &words.ports);
+    original.dst_port = asked(rng, 40, &words.ports);
+    original
 }
 
 /// Nothing, or some of `pool` (now and then all of it twice, seldom none), or none of those.

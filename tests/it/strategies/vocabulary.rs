@@ -17,6 +17,8 @@ pub(crate) struct Vocabulary {
     pub(crate) interfaces: Vec<InterfaceName>,
     pub(crate) states: Vec<ConnState>,
     pub(crate) dscps: Vec<Span<u8>>,
+    pub(crate) zones: Vec<Span<u16>>,
+    pub(crate) ttls: Vec<Span<u8>>,
     pub(crate) lengths: Vec<Span<u32>>,
     pub(crate) marks: Vec<Masked>,
     pub(crate) vlans: Vec<Span<u16>>,
@@ -51,6 +53,8 @@ impl Vocabulary {
             interfaces: INTERFACES[..7].iter().map(|name| InterfaceName::from(*name)).collect(),
             states: ConnState::ALL.to_vec(),
             dscps: (0..many).map(|_| dscp(rng)).collect(),
+            zones: (0..many).map(|_| zone(rng)).collect(),
+            ttls: (0..many).map(|_| ttl(rng)).collect(),
             lengths: (0..many).map(|_| length(rng)).collect(),
             marks: (0..many).map(|_| mark(rng)).collect(),
             vlans: (0..many).map(|_| vlan(rng)).collect(),
@@ -166,6 +170,16 @@ fn flags(rng: &mut Rng) -> FlagsMatch {
 
 fn dscp(rng: &mut Rng) -> Span<u8> {
     const ENDS: [u8; 6] = [0, 1, 10, 46, 62, 63];
+    (rng.pick(&ENDS)..=rng.pick(&ENDS)).into()
+}
+
+fn zone(rng: &mut Rng) -> Span<u16> {
+    const ENDS: [u16; 5] = [0, 1, 7, 65534, 65535];
+    (rng.pick(&ENDS)..=rng.pick(&ENDS)).into()
+}
+
+fn ttl(rng: &mut Rng) -> Span<u8> {
+    const ENDS: [u8; 6] = [0, 1, 63, 64, 254, 255];
     (rng.pick(&ENDS)..=rng.pick(&ENDS)).into()
 }
 

@@ -84,6 +84,19 @@ fn a_stateless_matcher_refuses_states() {
 }
 
 #[test]
+fn a_stateless_matcher_refuses_what_only_a_tracker_knows() {
+    for asked in ["direction reply", "status not assured", "original-to any port 1"] {
+        let rules: RuleSet = format!("accept udp\naccept {asked}").parse().unwrap();
+        let error = refused(&rules, &Config::new());
+        assert_eq!(error.rule().map(|id| id.index), Some(1), "{asked}");
+    }
+    let nothing = Rule::accept().original_to(AnyOf::any());
+    let mut rules = RuleSet::new(Action::Drop);
+    rules.push(nothing);
+    assert!(StatelessMatcher::compile(&rules, &Config::new()).is_ok());
+}
+
+#[test]
 fn predicates_have_numbers_below_64() {
     let asking = |number: u8| {
         let mut rules = RuleSet::new(Action::Drop);
