@@ -64,7 +64,7 @@ pub trait Verdict: Sized {
     /// The action for packets that pass without the rules being asked ([`Order::KnownFirst`]).
     fn pass() -> Self;
 
-    /// The action for packets that the rules accept but whose connection is refused.
+    /// The action for packets that the rules accept but the connection tracker refuses.
     fn drop() -> Self;
 }
 
@@ -143,6 +143,18 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
         self.walk(packet, now, |_, _| {})
     }
 
+    /// [`classify`](Self::classify) of a packet whose payload, the bytes behind its transport header,
+    /// may announce other connections to the tracker's [helpers](crate::conntrack::helper). They read
+    /// what the rules have accepted of established connections.
+    pub fn classify_with_payload(
+        &mut self,
+        packet: &Packet,
+        payload: &[u8],
+        now: Time,
+    ) -> Decision<'_, A> {
+        self.decide(packet, payload, now, &mut |_, _| {})
+    }
+
     /// [`classify`](Self::classify) that also shows each matching
     /// [`Target::Continue`](crate::Target::Continue) rule, in order.
     pub fn walk(
@@ -151,15 +163,32 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
         now: Time,
         mut seen: impl FnMut(RuleId, Effect),
     ) -> Decision<'_, A> {
+        self.decide(packet, &[], now, &mut seen)
+    }
+
+    fn decide(
+        &mut self,
+        packet: &Packet,
+        payload: &[u8],
+        now: Time,
+        seen: &mut impl FnMut(RuleId, Effect),
+    ) -> Decision<'_, A> {
         let lookup = self.conntrack.look_up(packet, now);
-        if self.passes_unasked(lookup.tracked) {
-            return self.passed(packet, lookup.tracked);
-        }
-        let decision = self.compiled.walk(packet, Some(lookup.tracked), &mut seen);
-        if !lookup.tentative || !decision.action.accepts() {
-            return decision;
-        }
-        match self.conntrack.confirm(packet, now) {
+        let decision = if self.passes_unasked(lookup.tracked) {
+            passed(&self.pass, packet, lookup.tracked)
+        } else {
+            self.compiled.walk(packet, Some(lookup.tracked), seen)
+        };
+        let admitted = if !decision.action.accepts() {
+            Ok(())
+        } else if lookup.tentative {
+            self.conntrack.confirm(packet, now)
+        } else if !payload.is_empty() && lookup.tracked.state == ConnState::Established {
+            self.conntrack.read_payload(packet, payload, now)
+        } else {
+            Ok(())
+        };
+        match admitted {
             Ok(()) => decision,
             Err(refused) => Decision { action: &self.drop, refused: Some(refused), ..decision },
         }
@@ -169,15 +198,15 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
         let known = matches!(tracked.state, ConnState::Established | ConnState::Related);
         known && self.order == Order::KnownFirst
     }
+}
 
-    fn passed(&self, packet: &Packet, tracked: Tracked) -> Decision<'_, A> {
-        Decision {
-            action: &self.pass,
-            rule: None,
-            tracked: Some(tracked),
-            fragment: packet.fragment,
-            malformed: packet.malformed,
-            refused: None,
-        }
+fn passed<'a, A>(pass: &'a A, packet: &Packet, tracked: Tracked) -> Decision<'a, A> {
+    Decision {
+        action: pass,
+        rule: None,
+        tracked: Some(tracked),
+        fragment: packet.fragment,
+        malformed: packet.malformed,
+        refused: None,
     }
 }

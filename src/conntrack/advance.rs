@@ -8,7 +8,7 @@ use super::key::{Flow, Key};
 use super::sctp::{self, SctpTrack};
 use super::tcp::{self, Known, TcpTrack};
 use super::{Limits, Time};
-use crate::packet::{Direction, Packet, Protocol, SctpHeader, TcpSegment};
+use crate::packet::{ConnFlag, Direction, Packet, Protocol, SctpHeader, TcpSegment};
 
 /// How old an answered UDP flow must be to count as a stream.
 const STREAM_AGE: Duration = Duration::from_secs(2);
@@ -80,7 +80,8 @@ pub(super) fn advance(
             None => Moved::Invalid,
         },
     };
-    entry.replied |= moved == Moved::On && direction == Direction::Reply;
+    let replied = moved == Moved::On && direction == Direction::Reply;
+    entry.flag_if(replied, ConnFlag::Replied);
     moved
 }
 
@@ -92,8 +93,8 @@ fn advance_stateless(entry: &mut Entry, limits: &Limits, now: Time) -> Moved {
         Protocol::GRE => Some(timeouts.gre_stream),
         _ => None,
     };
-    let stream = stream.filter(|_| entry.replied);
-    entry.assured |= stream.is_some();
+    let stream = stream.filter(|_| entry.replied());
+    entry.flag_if(stream.is_some(), ConnFlag::Assured);
     entry.deadline = now.after_secs(stream.unwrap_or(idle_seconds(&entry.key, limits)));
     Moved::On
 }
@@ -108,11 +109,11 @@ fn advance_tcp(
     use tcp::Step;
 
     let timeouts = &limits.timeouts;
-    let known = Known { replied: entry.replied, assured: entry.assured };
+    let known = Known { replied: entry.replied(), assured: entry.assured() };
     let Track::Tcp(track) = &mut entry.track else { return Moved::Invalid };
     match track.advance(segment, direction, known, &limits.tcp, timeouts) {
         Step::Renewed { seconds, assured } => {
-            entry.assured |= assured;
+            entry.flag_if(assured, ConnFlag::Assured);
             entry.deadline = now.after_secs(seconds);
         }
         Step::Kept => {}
@@ -139,7 +140,7 @@ fn advance_sctp(
     let Track::Sctp(track) = &mut entry.track else { return Moved::Invalid };
     match track.advance(header, direction, &limits.timeouts) {
         Step::Renewed { seconds, assured } => {
-            entry.assured |= assured;
+            entry.flag_if(assured, ConnFlag::Assured);
             entry.deadline = now.after_secs(seconds);
         }
         Step::Kept => {}

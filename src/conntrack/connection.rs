@@ -1,6 +1,6 @@
 use super::entry::{Entry, Track};
 use super::{SctpState, TcpState, Time};
-use crate::packet::FlowKey;
+use crate::packet::{ConnFlag, FlowKey};
 
 /// A tracked connection, as it was when it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Connection {
     pub replied: bool,
     /// Whether it is established to the point where no new connection may displace it.
     pub assured: bool,
+    /// Whether another connection announced it, which a [helper](super::helper) read.
+    pub expected: bool,
     /// How far a TCP connection has got.
     pub tcp_state: Option<TcpState>,
     /// How far an SCTP association has got.
@@ -35,8 +37,9 @@ impl Connection {
         Self {
             original: entry.key.flow_key(entry.opener),
             zone: entry.key.zone(),
-            replied: entry.replied,
-            assured: entry.assured,
+            replied: entry.replied(),
+            assured: entry.assured(),
+            expected: entry.flags.has(ConnFlag::Expected),
             tcp_state,
             sctp_state,
             created: entry.created,

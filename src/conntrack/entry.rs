@@ -15,10 +15,8 @@ pub(super) struct Entry {
     /// The tick at which the wheel brings it up; of a vacant entry the number of another one.
     pub(super) armed: u32,
     pub(super) opener: End,
-    /// Whether a packet came in the reply direction.
-    pub(super) replied: bool,
-    /// Whether it is established to the point where no new connection may displace it.
-    pub(super) assured: bool,
+    /// What rules see of it; not that it is confirmed.
+    pub(super) flags: ConnStatus,
     /// The list of displaceable connections that it is in.
     pub(super) rank: Option<Rank>,
     pub(super) track: Track,
@@ -65,8 +63,7 @@ impl Entry {
             created: Time::ZERO,
             armed: next,
             opener: End::Low,
-            replied: false,
-            assured: false,
+            flags: ConnStatus::new(),
             rank: None,
             track: Track::Stateless,
         }
@@ -84,8 +81,7 @@ impl Entry {
             track,
             armed: 0,
             opener: flow.sender,
-            replied: false,
-            assured: false,
+            flags: ConnStatus::new(),
             rank: None,
         }
     }
@@ -114,7 +110,7 @@ impl Entry {
     /// The state of a packet in `direction`, before the packet has moved anything.
     pub(super) const fn conn_state(&self, direction: Direction) -> ConnState {
         match direction {
-            Direction::Original if !self.replied => ConnState::New,
+            Direction::Original if !self.replied() => self.first_state(),
             _ => ConnState::Established,
         }
     }
@@ -126,18 +122,36 @@ impl Entry {
     /// Linux `nf_conntrack_core.c`, `nf_conntrack_in`: the first reply sets its flag before any rule
     /// sees it.
     pub(super) fn status(&self, direction: Direction) -> ConnStatus {
-        ConnStatus::new()
-            .with(ConnFlag::Confirmed, true)
-            .with(ConnFlag::Replied, self.replied || direction == Direction::Reply)
-            .with(ConnFlag::Assured, self.assured)
+        let replied = self.replied() || direction == Direction::Reply;
+        self.flags.with(ConnFlag::Confirmed, true).with(ConnFlag::Replied, replied)
+    }
+
+    /// The state of the packets that open the connection.
+    const fn first_state(&self) -> ConnState {
+        if self.flags.has(ConnFlag::Expected) { ConnState::Related } else { ConnState::New }
+    }
+
+    /// Sets a flag if something holds.
+    pub(super) const fn flag_if(&mut self, holds: bool, flag: ConnFlag) {
+        self.flags = self.flags.with(flag, self.flags.has(flag) || holds);
+    }
+
+    /// Whether a packet came in the reply direction.
+    pub(super) const fn replied(&self) -> bool {
+        self.flags.has(ConnFlag::Replied)
+    }
+
+    /// Whether it is established to the point where no new connection may displace it.
+    pub(super) const fn assured(&self) -> bool {
+        self.flags.has(ConnFlag::Assured)
     }
 
     /// Which connections it is displaced with; `None` for one that is never displaced.
     pub(super) fn proper_rank(&self) -> Option<Rank> {
-        if !self.replied {
+        if !self.replied() {
             return Some(Rank::Unreplied);
         }
-        if !self.assured {
+        if !self.assured() {
             return Some(Rank::Replied);
         }
         self.track.is_closing().then_some(Rank::Closing)

@@ -177,6 +177,20 @@ impl Flow {
         Some(Self::between_ends(&key.addrs, key.protocol, ports))
     }
 
+    /// The flow of packets with these ports; `None` if its protocol has none.
+    pub(super) fn of_ports(addrs: &Addrs, protocol: Protocol, ports: Ports) -> Option<Self> {
+        tracks_ports(protocol).then(|| Self::between_ends(addrs, protocol, ports))
+    }
+
+    /// Where the packet that shows the flow goes, and where it comes from.
+    pub(super) fn target(&self) -> Target {
+        let key = &self.key;
+        let (low, high) = ((key.low, key.low_id()), (key.high, key.high_id()));
+        let (src, dst) = if self.sender == End::Low { (low, high) } else { (high, low) };
+        let rest = key.rest & !IDS | u64::from(dst.1) << 48;
+        Target { to: Key { low: dst.0, high: [0; 2], rest }, from: src.0, from_port: src.1 }
+    }
+
     /// The lower end comes first, so that both directions have one key.
     #[inline(always)]
     fn between_ends(addrs: &Addrs, protocol: Protocol, ports: Ports) -> Self {
@@ -276,6 +290,30 @@ pub(super) struct Key {
     /// type and code of an ICMP query, 16 bits; the zone, 16 bits; protocol and family, 8 bits each.
     rest: u64,
 }
+
+/// One end of a flow as a key that has no other end, and the other end beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    to: Key,
+    from: [u64; 2],
+    from_port: u16,
+}
+
+impl Target {
+    /// The end that packets go to.
+    pub(super) const fn to(&self) -> &Key {
+        &self.to
+    }
+
+    /// Whether both are the same, source ports only `with_port`.
+    pub(super) fn fits(&self, other: &Self, with_port: bool) -> bool {
+        let same_port = !with_port || self.from_port == other.from_port;
+        self.to == other.to && self.from == other.from && same_port
+    }
+}
+
+/// The bits of [`Key::rest`] that are ports or the like.
+const IDS: u64 = 0xffff_ffff << 32;
 
 const ZONE_SHIFT: u32 = 16;
 const ZONE: u64 = 0xffff << ZONE_SHIFT;

@@ -18,6 +18,10 @@ pub struct Limits {
     /// The most connections at a time; memory for all of them, some 150 bytes each, is taken
     /// when the table is made.
     pub capacity: u32,
+    /// The most connections that [helpers](super::helper) read at a time (default 1024); memory for
+    /// all of them, some 1,200 bytes each, is taken with the first helper. One more displaces the one
+    /// that has not been read for longest.
+    pub helped: u32,
     /// How long connections are kept without packets.
     pub timeouts: Timeouts,
     /// How strictly TCP is looked at.
@@ -27,7 +31,14 @@ pub struct Limits {
 impl Limits {
     /// At most `capacity` connections, everything else as Linux has it.
     pub fn new(capacity: u32) -> Self {
-        Self { capacity, timeouts: Timeouts::default(), tcp: TcpTracking::default() }
+        Self { capacity, helped: 1024, timeouts: Timeouts::default(), tcp: TcpTracking::default() }
+    }
+
+    /// Replaces how many connections helpers read.
+    #[must_use]
+    pub fn helped(mut self, helped: u32) -> Self {
+        self.helped = helped;
+        self
     }
 
     /// Replaces the timeouts.

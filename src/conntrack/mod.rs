@@ -15,6 +15,7 @@ mod advance;
 mod ahead;
 mod connection;
 mod entry;
+pub mod helper;
 mod icmp;
 mod index;
 mod key;

@@ -1,14 +1,17 @@
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::mem;
 use core::net::IpAddr;
 
 use super::advance::{Moved, advance, may_open, opened};
 use super::ahead::Ahead;
+use super::helper::{Helper, Message, Pool};
 use super::index::MAX_CAPACITY;
 use super::key::{Flow, Key, Subject};
 use super::sip::Sip;
 use super::store::{Sought, Store};
 use super::{Connection, Conntrack, Limits, Lookup, Time};
-use crate::packet::{ConnState, Direction, FlowKey, Packet, Refused};
+use crate::packet::{ConnFlag, ConnState, Direction, FlowKey, Packet, Refused};
 use crate::simd::Chosen;
 
 /// How many entries a call looks at to find expired ones: more than it can add.
@@ -59,6 +62,8 @@ pub struct ConnTable {
     /// The key of the last lookup that found nothing, and its hash, unless an entry has come in
     /// since: its confirmation is next.
     missed: Option<(Key, u64)>,
+    /// What helpers read, if there are any.
+    pool: Option<Box<Pool>>,
     limits: Limits,
     /// The longest timeout, in seconds.
     longest: u32,
@@ -74,6 +79,8 @@ pub struct ConnTable {
 pub struct Counts {
     /// Connections entered.
     pub confirmed: u64,
+    /// Of these, connections that another one had announced.
+    pub expected: u64,
     /// Connections not admitted because the table was full.
     pub refused: u64,
     /// Connections that made room for a new one before their time.
@@ -93,6 +100,7 @@ impl ConnTable {
         Self {
             store: Store::new(limits.capacity, Sip::new(secret)),
             missed: None,
+            pool: None,
             longest: limits.timeouts.longest(),
             limits,
             counts: Counts::default(),
@@ -110,6 +118,18 @@ impl ConnTable {
         let state = RandomState::new();
         let [low, high] = [0u64, 1].map(|word| state.hash_one(word));
         Self::new(limits, (u128::from(high) << 64 | u128::from(low)).to_ne_bytes())
+    }
+
+    /// Adds a helper. The first that reads a connection is the only one.
+    ///
+    /// # Complexity
+    ///
+    /// The first one takes memory for [`Limits::helped`] connections.
+    #[must_use]
+    pub fn with_helper(mut self, helper: impl Helper + 'static) -> Self {
+        let pool = self.pool.get_or_insert_with(|| Box::new(Pool::new(self.limits.helped)));
+        pool.add(Arc::new(helper));
+        self
     }
 
     /// How many connections there are. Expired ones count until they are collected, which takes
@@ -161,6 +181,9 @@ impl ConnTable {
     pub fn clear(&mut self) {
         self.store.clear();
         self.missed = None;
+        if let Some(pool) = &mut self.pool {
+            pool.clear();
+        }
     }
 
     fn shown(&self, key: &Key, now: Time) -> Option<Connection> {
@@ -188,12 +211,31 @@ impl Conntrack for ConnTable {
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
         let Subject::Flow(flow) = Subject::of(packet) else { return Ok(()) };
         let Some(hash) = self.unknown(&flow.key, now) else { return Ok(()) };
-        let Some(entry) = opened(&flow, packet, &self.limits, now) else { return Ok(()) };
+        let Some(mut entry) = opened(&flow, packet, &self.limits, now) else { return Ok(()) };
         self.make_room(now)?;
+        let expected = self.pool.as_ref().and_then(|pool| pool.find(&flow, &self.store, now));
+        entry.flag_if(expected.is_some(), ConnFlag::Expected);
+        if let (Some(pool), Some(place)) = (&mut self.pool, expected) {
+            pool.take(place, &self.store);
+        }
         self.store.insert(entry, hash);
         self.missed = None;
         self.counts.confirmed += 1;
+        self.counts.expected += u64::from(expected.is_some());
         Ok(())
+    }
+
+    fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
+        let Some(pool) = &mut self.pool else { return Ok(()) };
+        let Subject::Flow(flow) = Subject::of(packet) else { return Ok(()) };
+        let number = self.store.find(&flow.key, self.store.hash(&flow.key));
+        let entry = number.and_then(|number| self.store.entry(number));
+        let Some(entry) = entry.filter(|entry| entry.replied() && !entry.is_expired(now)) else {
+            return Ok(());
+        };
+        let original = entry.key.flow_key(entry.opener);
+        let message = Message { original, direction: entry.direction_of(&flow), packet, payload };
+        pool.read(&message, entry, &self.store, now)
     }
 }
 
@@ -220,7 +262,7 @@ impl ConnTable {
     #[inline]
     fn look_up_flow(&mut self, flow: &Flow, sought: Sought, packet: &Packet, now: Time) -> Lookup {
         let Some(number) = self.store.find_live(&flow.key, sought, now) else {
-            return self.look_up_new(flow, sought.hash, packet);
+            return self.look_up_new(flow, sought.hash, packet, now);
         };
         let Some(entry) = self.store.entry_mut(number) else { return Lookup::invalid() };
         let direction = entry.direction_of(flow);
@@ -238,7 +280,7 @@ impl ConnTable {
             }
             Moved::Reopens => {
                 self.store.remove(number);
-                self.look_up_new(flow, sought.hash, packet)
+                self.look_up_new(flow, sought.hash, packet, now)
             }
             Moved::Invalid => {
                 self.store.rearrange(number);
@@ -270,12 +312,15 @@ impl ConnTable {
         done
     }
 
-    fn look_up_new(&mut self, flow: &Flow, hash: u64, packet: &Packet) -> Lookup {
+    fn look_up_new(&mut self, flow: &Flow, hash: u64, packet: &Packet, now: Time) -> Lookup {
         if !may_open(flow, packet, &self.limits) {
             return Lookup::invalid();
         }
         self.missed = Some((flow.key, hash));
-        Lookup::tentative()
+        match &self.pool {
+            Some(pool) if pool.find(flow, &self.store, now).is_some() => Lookup::expected(),
+            _ => Lookup::tentative(),
+        }
     }
 
     /// An error neither moves the connection nor keeps it alive.

@@ -1,7 +1,7 @@
 use alloc::boxed::Box;
 
 use super::Time;
-use crate::packet::{ConnState, ConnStatus, Direction, Packet, Refused, Tracked};
+use crate::packet::{ConnFlag, ConnState, ConnStatus, Direction, Packet, Refused, Tracked};
 
 /// A connection tracker: what a [`StatefulMatcher`](crate::StatefulMatcher) asks about packets.
 ///
@@ -90,6 +90,22 @@ pub trait Conntrack {
     ///
     /// When the connection cannot be admitted. The packet must then be dropped.
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused>;
+
+    /// Reads the payload of `packet`, the bytes behind its transport header, for announcements of
+    /// other connections. To be called for packets that [`look_up`](Self::look_up) has found
+    /// established and the rules have accepted.
+    ///
+    /// A tracker without [helpers](super::helper) has no use for it: the provided method does
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the packet announces a connection and cannot be read, or the connection cannot be
+    /// expected. The packet must then be dropped.
+    fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
+        let _ = (packet, payload, now);
+        Ok(())
+    }
 }
 
 /// What [`Conntrack::look_up`] found.
@@ -113,6 +129,13 @@ impl Lookup {
     #[must_use]
     pub const fn with_status(self, status: ConnStatus) -> Self {
         Self { tracked: self.tracked.with_status(status), ..self }
+    }
+
+    /// A packet that may open a connection that another one has announced.
+    pub const fn expected() -> Self {
+        let tracked = Tracked::new(ConnState::Related, Some(Direction::Original));
+        let status = ConnStatus::new().with(ConnFlag::Expected, true);
+        Self { tracked: tracked.with_status(status), tentative: true }
     }
 
     /// A packet that may open a connection.
@@ -143,6 +166,10 @@ impl<C: Conntrack + ?Sized> Conntrack for &mut C {
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
         (**self).confirm(packet, now)
     }
+
+    fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
+        (**self).read_payload(packet, payload, now)
+    }
 }
 
 impl<C: Conntrack + ?Sized> Conntrack for Box<C> {
@@ -156,5 +183,9 @@ impl<C: Conntrack + ?Sized> Conntrack for Box<C> {
 
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
         (**self).confirm(packet, now)
+    }
+
+    fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
+        (**self).read_payload(packet, payload, now)
     }
 }

@@ -272,12 +272,18 @@ fn asking(key: FlowKey) -> FlowKey {
 pub enum Refused {
     /// The connection table is full of connections that a new one may not displace.
     TableFull,
+    /// A [helper](crate::conntrack::helper) cannot read what the packet announces.
+    Unreadable,
+    /// The packet announces a connection that another one has announced already.
+    AlreadyExpected,
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::TableFull => "the connection table is full; raise Limits::capacity",
+            Self::Unreadable => "the packet announces a connection and is cut short or malformed",
+            Self::AlreadyExpected => "the connection that the packet announces is expected already",
         })
     }
 }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use ipnet::IpNet;
+use portcullis::conntrack::helper::Ftp;
 use portcullis::conntrack::{Limits, Time};
 use portcullis::packet::{ConnFlag, Family, IcmpMessage, Ports, TcpFlags, TcpSegment, Transport};
 use portcullis::rule::{AnyOf, Effect, FlagsMatch, IcmpKind, Masked, Span, not};
@@ -13,6 +14,7 @@ use portcullis::{
     Rule, RuleSet, StatefulMatcher, StatelessMatcher,
 };
 
+use super::packet::bytes::frames;
 use super::rulesets::generator::{Shape, headers, patterns, rule_set};
 
 #[global_allocator]
@@ -69,6 +71,23 @@ fn packets_of_a_known_connection_do_not_allocate() {
         });
         assert_eq!(count, 0, "{client}");
     }
+}
+
+/// Twelve control connections, read by a helper, and what they announce: entered, expected, ended.
+#[test]
+fn reading_for_announcements_does_not_allocate() {
+    let rules = RuleSet::new(Action::Accept);
+    let table = ConnTable::new(&Limits::new(100).helped(3), [7; 16]).with_helper(Ftp::new());
+    let mut firewall = StatefulMatcher::compile(&rules, table, &Config::new()).unwrap();
+    let frames = frames("ftp");
+    let count = allocations(|| {
+        for (index, frame) in frames.iter().enumerate() {
+            let Ok(packet) = Packet::from_ethernet(frame) else { continue };
+            let payload = Packet::payload_of_ethernet(frame).unwrap();
+            firewall.classify_with_payload(&packet, payload, Time::from_millis(index as u64));
+        }
+    });
+    assert_eq!((count, firewall.conntrack().counts().expected), (0, 11));
 }
 
 fn check_stateless(rules: &RuleSet, packets: &[Packet]) {

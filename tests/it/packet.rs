@@ -1,12 +1,13 @@
 //! Packets from bytes.
 
-mod bytes;
+pub(crate) mod bytes;
 mod captures;
 mod checksum;
 mod errors;
 mod gre;
 mod icmp;
 mod ip;
+mod payload;
 mod properties;
 mod sctp;
 mod tcp;

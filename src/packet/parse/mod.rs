@@ -10,6 +10,7 @@ mod gre;
 mod icmp;
 mod ip;
 mod link;
+mod payload;
 mod quote;
 mod sctp;
 mod tcp;
