@@ -67,9 +67,12 @@ fn target(input: &mut Unstructured, chains: &[ChainId], at: usize) -> Result<Tar
 }
 
 fn effect(input: &mut Unstructured) -> Result<Effect> {
-    Ok(match input.int_in_range(0..=3u8)? {
+    Ok(match input.int_in_range(0..=6u8)? {
         0 => Effect::Count,
         1 => Effect::Log,
+        2 => Effect::NoTrack,
+        3 => Effect::Zone(zone(input)?),
+        4 => Effect::Spend(*input.choose(&[0, 63])?),
         _ => Effect::Mark(masked(input)?),
     })
 }

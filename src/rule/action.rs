@@ -36,13 +36,17 @@ pub enum Reject {
     HostProhibited,
     /// ICMP or ICMPv6: communication administratively prohibited.
     AdminProhibited,
+    /// ICMPv6: source address failed ingress or egress policy.
+    PolicyFail,
+    /// ICMPv6: reject route to destination.
+    RejectRoute,
     /// A TCP segment with RST.
     TcpReset,
 }
 
 impl Reject {
     /// Each kind with the name used by the text form of rules.
-    pub const NAMES: [(&'static str, Self); 8] = [
+    pub const NAMES: [(&'static str, Self); 10] = [
         ("port-unreachable", Self::PortUnreachable),
         ("net-unreachable", Self::NetUnreachable),
         ("host-unreachable", Self::HostUnreachable),
@@ -50,6 +54,8 @@ impl Reject {
         ("net-prohibited", Self::NetProhibited),
         ("host-prohibited", Self::HostProhibited),
         ("admin-prohibited", Self::AdminProhibited),
+        ("policy-fail", Self::PolicyFail),
+        ("reject-route", Self::RejectRoute),
         ("tcp-reset", Self::TcpReset),
     ];
 

@@ -76,7 +76,7 @@ impl Effect {
     pub(crate) fn apply(self, mark: u32) -> u32 {
         match self {
             Self::Mark(bits) => mark & !bits.mask() | bits.value(),
-            Self::Count | Self::Log | Self::Audit => mark,
+            _ => mark,
         }
     }
 }

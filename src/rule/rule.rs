@@ -37,6 +37,15 @@ pub enum Effect {
     /// Sets the bits of the packet's mark that are in `mask` to those of `value`; the rules
     /// after it see the new mark.
     Mark(Masked),
+    /// Leaves the packet untracked. For rules that are asked before a packet is tracked: whoever
+    /// asks them sets [`Packet::notrack`](crate::Packet::notrack).
+    NoTrack,
+    /// Puts the packet's connection into this zone. For rules that are asked before a packet is
+    /// tracked: whoever asks them sets [`Packet::zone`](crate::Packet::zone).
+    Zone(u16),
+    /// Takes one from what the caller's predicate of this number, 0 to 63, stands for, such as a
+    /// limited rate.
+    Spend(u8),
 }
 
 /// Criteria and a target.

@@ -131,6 +131,9 @@ fn write_rule<A: fmt::Display>(
         Target::Continue(Effect::Count) => f.write_str("count")?,
         Target::Continue(Effect::Log) => f.write_str("log")?,
         Target::Continue(Effect::Audit) => f.write_str("audit")?,
+        Target::Continue(Effect::NoTrack) => f.write_str("notrack")?,
+        Target::Continue(Effect::Zone(number)) => write!(f, "zone {number}")?,
+        Target::Continue(Effect::Spend(number)) => write!(f, "spend {number}")?,
         Target::Continue(Effect::Mark(mark)) => write!(f, "mark {mark}")?,
         Target::Jump(chain) => {
             f.write_str("jump ")?;

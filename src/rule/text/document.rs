@@ -91,7 +91,7 @@ fn single_rule(text: &str, again: bool) -> Result<Rule<Action>, Failure> {
 }
 
 /// The names of [`Action`]s.
-static ACTIONS: [(&str, Action); 11] = [
+static ACTIONS: [(&str, Action); 13] = [
     ("accept", Action::Accept),
     ("drop", Action::Drop),
     ("reject", Action::Reject(Reject::PortUnreachable)),
@@ -102,6 +102,8 @@ static ACTIONS: [(&str, Action); 11] = [
     ("reject with net-prohibited", Action::Reject(Reject::NetProhibited)),
     ("reject with host-prohibited", Action::Reject(Reject::HostProhibited)),
     ("reject with admin-prohibited", Action::Reject(Reject::AdminProhibited)),
+    ("reject with policy-fail", Action::Reject(Reject::PolicyFail)),
+    ("reject with reject-route", Action::Reject(Reject::RejectRoute)),
     ("reject with tcp-reset", Action::Reject(Reject::TcpReset)),
 ];
 

@@ -147,6 +147,11 @@ pub(super) fn zone(line: &mut Line<'_>) -> Result<Span<u16>, Failure> {
     Ok((span.first() as u16..=span.last() as u16).into())
 }
 
+pub(super) fn zone_number(line: &mut Line<'_>) -> Result<u16, Failure> {
+    let expected = "the number of a zone";
+    Ok(number(&line.word(expected)?, expected, u32::from(u16::MAX))? as u16)
+}
+
 pub(super) fn malformed(line: &mut Line<'_>) -> Result<Malformed, Failure> {
     let expected = "the name of a fault in a packet's headers";
     let known = Malformed::ALL.map(|fault| (fault.name(), fault));

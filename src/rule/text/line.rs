@@ -25,7 +25,8 @@ pub(super) struct Name<'l> {
 }
 
 /// The words that begin a rule and are not actions.
-const TARGETS: [&str; 7] = ["count", "log", "audit", "mark", "jump", "goto", "return"];
+const TARGETS: [&str; 10] =
+    ["count", "log", "audit", "mark", "notrack", "zone", "spend", "jump", "goto", "return"];
 
 pub(super) const DEFAULT: &str = "default";
 pub(super) const CHAIN: &str = "chain";
@@ -76,6 +77,9 @@ fn target<'l, A: Clone>(
         "count" => effect(Effect::Count),
         "log" => effect(Effect::Log),
         "audit" => effect(Effect::Audit),
+        "notrack" => effect(Effect::NoTrack),
+        "zone" => effect(Effect::Zone(item::zone_number(line)?)),
+        "spend" => effect(Effect::Spend(item::predicate(line)?)),
         "mark" => effect(Effect::Mark(item::mark(line)?)),
         "jump" => Ok((Target::Jump(UNRESOLVED), Some(chain_name(line)?))),
         "goto" => Ok((Target::Goto(UNRESOLVED), Some(chain_name(line)?))),

@@ -34,6 +34,7 @@
 //! | `accept`, `drop` | the action |
 //! | `reject` \[`with` *kind*\] | *kind* is one of [`Reject::NAMES`](super::Reject::NAMES); without it, `port-unreachable` |
 //! | `count`, `log`, `audit` | [`Effect`](super::Effect): noted, and on to the next rule |
+//! | `notrack`, `zone` *number*, `spend` *predicate* | [`Effect`](super::Effect): what else may be noted |
 //! | `mark` *value*\[`/`*mask*\] | sets the bits of the mark that are in the mask, and on to the next rule |
 //! | `jump` *name*, `goto` *name* | another chain; `base` is the base chain |
 //! | `return` | the end of this chain |

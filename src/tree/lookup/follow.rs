@@ -108,7 +108,10 @@ impl Follow<'_> {
                     (target::MARK, value) => Effect::Mark(Masked::new(value, mask)),
                     (_, 0) => Effect::Count,
                     (_, 1) => Effect::Log,
-                    _ => Effect::Audit,
+                    (_, 2) => Effect::Audit,
+                    (_, 3) => Effect::NoTrack,
+                    (_, 4) => Effect::Zone(mask as u16),
+                    _ => Effect::Spend(mask as u8),
                 };
                 *mark = effect.apply(*mark);
                 seen(rule, effect);

@@ -58,7 +58,8 @@ pub(in crate::tree) const DEFAULT_ACTION: u32 = 0;
 /// A target, as a record's first word says it. The second word is its argument.
 pub(in crate::tree) mod target {
     pub(in crate::tree) const ACTION: u32 = 0;
-    /// Counts, logs or audits: the argument is 0, 1 or 2.
+    /// Notes something: the argument says what (0 count, 1 log, 2 audit, 3 not tracked, 4 zone, 5
+    /// spend), the word after it the number of the zone or predicate.
     pub(in crate::tree) const NOTE: u32 = 1;
     pub(in crate::tree) const JUMP: u32 = 2;
     pub(in crate::tree) const GOTO: u32 = 3;

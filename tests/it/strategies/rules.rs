@@ -57,10 +57,13 @@ fn target(rng: &mut Rng, words: &Vocabulary, later: &[ChainId]) -> Target {
         0..15 if !later.is_empty() => Target::Jump(rng.pick(later)),
         15..22 if !later.is_empty() => Target::Goto(rng.pick(later)),
         22..30 => Target::Return,
-        30..42 => Target::Continue(match rng.below(6) {
+        30..42 => Target::Continue(match rng.below(9) {
             0 => Effect::Count,
             1 => Effect::Log,
             2 => Effect::Audit,
+            3 => Effect::NoTrack,
+            4 => Effect::Zone(rng.pick(&[0, 7, u16::MAX])),
+            5 => Effect::Spend(rng.pick(&[0, 63])),
             _ => Effect::Mark(rng.pick(&words.marks)),
         }),
         _ => Target::Action(action(rng)),
