@@ -13,6 +13,7 @@
 //! | [`conntrack`] | the [`Conntrack`] trait, and [`ConnTable`], the table of connections |
 //! | [`StatefulMatcher`] | rules compiled, together with a connection tracker |
 //! | [`analysis`] | why a packet is decided as it is |
+//! | [`reassembly`] | datagrams from their fragments, before rules and connections see them |
 //! | [`Config`] | how rules are compiled |
 //! | [`import`] | rules of other systems |
 //! | [`Decision`] | the answer: the action, the rule that gave it, the packet's place in its connection |
@@ -141,6 +142,8 @@ pub mod conntrack;
 #[cfg(feature = "alloc")]
 pub mod import;
 pub mod packet;
+#[cfg(all(feature = "alloc", feature = "parse"))]
+pub mod reassembly;
 pub mod rule;
 #[cfg(feature = "alloc")]
 mod simd;
@@ -160,11 +163,15 @@ pub use import::ImportError;
 pub use packet::{
     Addrs, ConnState, Direction, FlowKey, Fragment, Packet, Ports, Protocol, Tracked,
 };
+#[cfg(all(feature = "alloc", feature = "parse"))]
+pub use reassembly::{Arrival, FragmentLimits, Reassembler};
 pub use rule::{Action, ChainId, Decision, Reject, RuleId};
 #[cfg(feature = "alloc")]
 pub use rule::{BuildError, Criteria, Rule, RuleSet, Target};
 #[cfg(feature = "alloc")]
 pub use simd::Backend;
+#[cfg(all(feature = "alloc", feature = "parse"))]
+pub use stateful::Judged;
 #[cfg(feature = "alloc")]
 pub use stateful::{Order, StatefulMatcher, Verdict};
 #[cfg(feature = "alloc")]

@@ -4,6 +4,12 @@ use crate::packet::{ConnState, Packet, Tracked};
 use crate::rule::{Action, BuildError, Decision, Effect, RuleId, RuleSet};
 use crate::tree::Compiled;
 
+#[cfg(feature = "parse")]
+mod arrival;
+
+#[cfg(feature = "parse")]
+pub use arrival::Judged;
+
 /// Judges each packet together with the connection it belongs to.
 ///
 /// In the usual [`Order`], answers are those of [`RuleSet::first_match`] with what the connection

@@ -11,8 +11,8 @@ use portcullis::rule::{
     PortRange, Span,
 };
 use portcullis::{
-    Action, Addrs, ChainId, ConnState, Criteria, Direction, Fragment, Packet, Ports, Protocol, Reject, Rule,
-    RuleSet, Target,
+    Action, Addrs, ChainId, ConnState, Criteria, Direction, Fragment, Packet, Ports, Protocol,
+    Reject, Rule, RuleSet, Target,
 };
 
 const MAX_CHAINS: usize = 4;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 ///
 /// Items are 0 to `items - 1`; the lists' own nodes have the numbers after them.
 #[derive(Clone, Debug)]
-pub(super) struct Rings {
+pub(crate) struct Rings {
     links: Vec<Link>,
     items: u32,
 }
@@ -18,13 +18,13 @@ struct Link {
 
 impl Rings {
     /// `lists` empty lists over `items` items.
-    pub(super) fn new(items: u32, lists: u32) -> Self {
+    pub(crate) fn new(items: u32, lists: u32) -> Self {
         let nodes = 0..items.saturating_add(lists);
         Self { links: nodes.map(|node| Link { prev: node, next: node }).collect(), items }
     }
 
     /// Adds `item`, which must be in no list, at the end of `list`.
-    pub(super) fn push(&mut self, list: u32, item: u32) {
+    pub(crate) fn push(&mut self, list: u32, item: u32) {
         let node = self.node(list);
         let last = self.link(node).prev;
         self.join(last, item);
@@ -32,20 +32,20 @@ impl Rings {
     }
 
     /// Takes `item` out of the list that it is in, if any.
-    pub(super) fn remove(&mut self, item: u32) {
+    pub(crate) fn remove(&mut self, item: u32) {
         let Link { prev, next } = self.link(item);
         self.join(prev, next);
         self.join(item, item);
     }
 
     /// The first item of `list`.
-    pub(super) fn first(&self, list: u32) -> Option<u32> {
+    pub(crate) fn first(&self, list: u32) -> Option<u32> {
         let first = self.link(self.node(list)).next;
         (first < self.items).then_some(first)
     }
 
     /// Moves all items of `from` to the end of `to`.
-    pub(super) fn append(&mut self, to: u32, from: u32) {
+    pub(crate) fn append(&mut self, to: u32, from: u32) {
         if to == from || self.first(from).is_none() {
             return;
         }

@@ -5,10 +5,10 @@
 ///
 /// Jean-Philippe Aumasson and Daniel J. Bernstein, "SipHash: a fast short-input PRF" (2012).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sip([u64; 4]);
+pub(crate) struct Sip([u64; 4]);
 
 impl Sip {
-    pub(super) fn new(secret: [u8; 16]) -> Self {
+    pub(crate) fn new(secret: [u8; 16]) -> Self {
         let secret = u128::from_le_bytes(secret);
         let (k0, k1) = (secret as u64, (secret >> 64) as u64);
         Self([
@@ -21,7 +21,7 @@ impl Sip {
 
     /// The hash of one message.
     #[inline]
-    pub(super) fn hash<const WORDS: usize>(&self, message: [u64; WORDS]) -> u64 {
+    pub(crate) fn hash<const WORDS: usize>(&self, message: [u64; WORDS]) -> u64 {
         let [hash] = self.hash_each(&message.map(|word| [word]));
         hash
     }

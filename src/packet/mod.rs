@@ -20,6 +20,8 @@ pub use gre::GreHeader;
 pub use icmp::{IcmpMessage, Quote};
 #[cfg(feature = "parse")]
 pub use parse::{Layer, ParseError};
+#[cfg(all(feature = "alloc", feature = "parse"))]
+pub(crate) use parse::{Piece, Share};
 pub use protocol::Protocol;
 pub use sctp::{SctpChunk, SctpChunks, SctpHeader};
 pub use state::{ConnFlag, ConnState, ConnStatus, Direction, Refused, Tracked};

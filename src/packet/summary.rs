@@ -146,6 +146,21 @@ impl Packet {
         FlowKey { addrs: self.addrs, src_port: src, dst_port: dst, protocol: self.protocol }
     }
 
+    /// These headers with what only the caller knows of `other`: interfaces, zone, mark and the like.
+    #[cfg(all(feature = "alloc", feature = "parse"))]
+    pub(crate) const fn with_context_of(self, other: &Self) -> Self {
+        Self {
+            vlan: other.vlan,
+            in_interface: other.in_interface,
+            out_interface: other.out_interface,
+            zone: other.zone,
+            notrack: other.notrack,
+            mark: other.mark,
+            predicates: other.predicates,
+            ..self
+        }
+    }
+
     /// The TCP header, if the packet has one.
     pub fn tcp_segment(&self) -> Option<&TcpSegment> {
         match &self.transport {

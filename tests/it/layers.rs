@@ -15,6 +15,7 @@ const ROWS: &[&[&str]] = &[
     &["analysis"],
     &["import"],
     &["record"],
+    &["reassembly"],
     &["conntrack"],
     &["tree", "config"],
     &["simd"],

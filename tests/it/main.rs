@@ -9,6 +9,7 @@ mod layers;
 mod no_alloc;
 mod notes;
 mod packet;
+mod reassembly;
 mod rulesets;
 mod strategies;
 mod text;

@@ -34,6 +34,23 @@ impl Checksum {
     }
 }
 
+impl Checksum {
+    /// [`Checksum::of_ip`] of a first fragment as if it were the whole packet, which is what Linux
+    /// makes of one that it cannot put together. A length that reaches beyond it is as wrong.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn of_piece(bytes: &[u8]) -> Result<Self, ParseError> {
+        let datagram = Datagram::read(bytes)?;
+        if datagram.fragment != Fragment::First {
+            return Ok(Self::Unchecked);
+        }
+        let whole = datagram.taken_for_whole();
+        match whole.packet(None).malformed {
+            Some(_) => Ok(Self::Wrong),
+            None => Ok(verdict(&whole)),
+        }
+    }
+}
+
 fn verdict(packet: &Datagram<'_>) -> Checksum {
     if packet.fragment != Fragment::Whole
         || packet.malformed == Some(Malformed::ExtensionHeaders)

@@ -67,7 +67,7 @@ impl Chain<'_> {
     }
 }
 
-const fn is_extension(protocol: Protocol) -> bool {
+pub(super) const fn is_extension(protocol: Protocol) -> bool {
     matches!(
         IpNumber(protocol.0),
         ip_number::IPV6_HEADER_HOP_BY_HOP
@@ -79,15 +79,15 @@ const fn is_extension(protocol: Protocol) -> bool {
 }
 
 /// One extension header.
-struct Header {
-    next: Protocol,
+pub(super) struct Header {
+    pub(super) next: Protocol,
     fragment: Fragment,
     /// In bytes, by its length field.
-    len: usize,
+    pub(super) len: usize,
 }
 
 impl Header {
-    fn read(kind: Protocol, bytes: &[u8]) -> Option<Self> {
+    pub(super) fn read(kind: Protocol, bytes: &[u8]) -> Option<Self> {
         let [next, len] = *bytes.first_chunk()?;
         let (fragment, len) = match IpNumber(kind.0) {
             ip_number::IPV6_FRAGMENTATION_HEADER => (fragment(bytes)?, 8),

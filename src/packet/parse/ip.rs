@@ -4,7 +4,7 @@ use super::transport::{self, Head};
 use super::{Layer, ParseError, extension};
 use crate::packet::{Addrs, Fragment, Malformed, Packet, Protocol};
 
-const IPV6_LEN: usize = 40;
+pub(super) const IPV6_LEN: usize = 40;
 
 /// An IP packet of which everything but the transport header is known.
 pub(super) struct Datagram<'a> {
@@ -81,6 +81,12 @@ impl<'a> Datagram<'a> {
             payload: chain.rest,
             payload_len: payload_len.saturating_sub(chain.len),
         })
+    }
+
+    /// The same bytes, as if they were no fragment.
+    #[cfg(feature = "alloc")]
+    pub(super) fn taken_for_whole(self) -> Self {
+        Self { fragment: Fragment::Whole, ..self }
     }
 
     /// With the transport header, too.

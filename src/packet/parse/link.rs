@@ -11,6 +11,9 @@ pub(super) struct Frame<'a> {
     /// The id of the outermost tag.
     pub(super) vlan: Option<u16>,
     pub(super) datagram: Datagram<'a>,
+    /// The bytes of the IP packet, and what may be behind it.
+    #[cfg(feature = "alloc")]
+    pub(super) ip: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
@@ -30,12 +33,18 @@ impl<'a> Frame<'a> {
             carried = tag.ether_type();
             offset += TAG_LEN;
         }
+        let ip = behind(frame, offset);
         let datagram = match carried {
-            ether_type::IPV4 => Datagram::v4(behind(frame, offset), offset)?,
-            ether_type::IPV6 => Datagram::v6(behind(frame, offset), offset)?,
+            ether_type::IPV4 => Datagram::v4(ip, offset)?,
+            ether_type::IPV6 => Datagram::v6(ip, offset)?,
             EtherType(ether_type) => return Err(ParseError::NotIp { ether_type, offset }),
         };
-        Ok(Self { vlan, datagram })
+        Ok(Self {
+            vlan,
+            datagram,
+            #[cfg(feature = "alloc")]
+            ip,
+        })
     }
 }
 

@@ -6,6 +6,8 @@
 mod checksum;
 mod error;
 mod extension;
+#[cfg(feature = "alloc")]
+mod fragment;
 mod gre;
 mod icmp;
 mod ip;
@@ -17,6 +19,8 @@ mod tcp;
 mod transport;
 
 pub use error::{Layer, ParseError};
+#[cfg(feature = "alloc")]
+pub(crate) use fragment::{Piece, Share};
 
 use self::ip::Datagram;
 use self::link::Frame;
@@ -54,7 +58,7 @@ impl Packet {
     /// assert!(matches!(error, ParseError::NotIp { ether_type: 0x0806, .. }));
     /// ```
     pub fn from_ethernet(frame: &[u8]) -> Result<Self, ParseError> {
-        let Frame { vlan, datagram } = Frame::read(frame)?;
+        let Frame { vlan, datagram, .. } = Frame::read(frame)?;
         Ok(datagram.packet(vlan))
     }
 
@@ -124,5 +128,13 @@ impl Packet {
     /// ```
     pub fn from_ip(bytes: &[u8]) -> Result<Self, ParseError> {
         Ok(Datagram::read(bytes)?.packet(None))
+    }
+
+    /// [`from_ethernet`](Self::from_ethernet) with the bytes of the IP packet in the frame, and
+    /// what may be behind it.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn with_ip_bytes(frame: &[u8]) -> Result<(Self, &[u8]), ParseError> {
+        let Frame { vlan, datagram, ip } = Frame::read(frame)?;
+        Ok((datagram.packet(vlan), ip))
     }
 }
