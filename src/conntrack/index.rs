@@ -1,6 +1,8 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::simd::Lanes;
+
 /// The numbers of entries, found by hash: lines of 15 slots, each a few bits of a hash and a
 /// number. It never grows, never moves a number and has nothing to clean up after removals.
 ///
@@ -15,15 +17,14 @@ pub(super) struct Index {
     len: usize,
 }
 
-/// One cache line.
+/// One cache line: the slots, and at the end how many numbers went past.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub(super) struct Line {
-    slots: [u32; SLOTS],
-    passed: u32,
-}
+pub(super) struct Line([u32; SLOTS + 1]);
 
 const SLOTS: usize = 15;
+
+const SLOT_BITS: u16 = (1 << SLOTS) - 1;
 
 /// How many slots of a line are taken on average when the index is full: with 9 of 15 one line in
 /// forty is too short for those whose hash leads there.
@@ -41,8 +42,7 @@ impl Index {
         let capacity = capacity.min(MAX_CAPACITY);
         let lines = (capacity as usize).div_ceil(LOAD).max(1);
         let number_bits = u32::BITS - capacity.saturating_sub(1).leading_zeros();
-        let empty = Line { slots: [0; SLOTS], passed: 0 };
-        Self { lines: vec![empty; lines], number_bits, len: 0 }
+        Self { lines: vec![Line::EMPTY; lines], number_bits, len: 0 }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -58,10 +58,10 @@ impl Index {
     /// The first number in that line whose tag is that of the hash: nearly always the one sought,
     /// if it is there. What has the number has not been looked at.
     #[inline(always)]
-    pub(super) fn candidate(&self, hash: u64) -> Option<u32> {
+    pub(super) fn candidate(&self, lanes: impl Lanes, hash: u64) -> Option<u32> {
         let line = self.line(hash)?;
-        let candidates = line.tagged(self.tag(hash), self.tag_mask());
-        line.number(candidates.trailing_zeros(), self.number_mask())
+        let tagged = lanes.masked_equal(&line.0, self.tag_mask(), self.tag(hash));
+        line.number((tagged & SLOT_BITS).trailing_zeros(), self.number_mask())
     }
 
     /// The number with this hash that `is_it` says is the one.
@@ -73,16 +73,17 @@ impl Index {
 
     /// Puts in a number that is not there. There must be fewer than the capacity.
     pub(super) fn insert(&mut self, hash: u64, number: u32) {
-        let slot = self.tag(hash) | number & self.number_mask();
+        let taken = self.tag(hash) | number & self.number_mask();
         let mut at = self.home(hash);
         for _ in 0..self.lines.len() {
             let Some(line) = self.lines.get_mut(at) else { return };
-            if let Some(free) = line.slots.iter_mut().find(|slot| **slot == 0) {
-                *free = slot;
+            let (slots, passed) = line.parts_mut();
+            if let Some(free) = slots.iter_mut().find(|slot| **slot == 0) {
+                *free = taken;
                 self.len += 1;
                 return;
             }
-            line.passed = line.passed.saturating_add(1);
+            *passed = passed.saturating_add(1);
             at = self.after(at);
         }
     }
@@ -90,24 +91,25 @@ impl Index {
     /// Takes a number out; whether it was there.
     pub(super) fn remove(&mut self, hash: u64, number: u32) -> bool {
         let Some((at, slot, _)) = self.search(hash, |found| found == number) else { return false };
-        if let Some(slot) = self.lines.get_mut(at).and_then(|line| line.slots.get_mut(slot)) {
+        if let Some(slot) = self.lines.get_mut(at).and_then(|line| line.0.get_mut(slot)) {
             *slot = 0;
             self.len -= 1;
         }
-        let mut passed = self.home(hash);
-        while passed != at {
-            if let Some(line) = self.lines.get_mut(passed) {
-                line.passed = line.passed.saturating_sub(1);
+        let mut past = self.home(hash);
+        while past != at {
+            if let Some(line) = self.lines.get_mut(past) {
+                let (_, passed) = line.parts_mut();
+                *passed = passed.saturating_sub(1);
             }
-            passed = self.after(passed);
+            past = self.after(past);
         }
         true
     }
 
     /// All numbers, in no particular order.
     pub(super) fn numbers(&self) -> impl Iterator<Item = u32> {
-        let slots = self.lines.iter().flat_map(|line| line.slots);
-        slots.filter(|slot| *slot != 0).map(|slot| slot & self.number_mask())
+        let slots = self.lines.iter().flat_map(|line| line.slots());
+        slots.filter(|slot| **slot != 0).map(|slot| slot & self.number_mask())
     }
 
     /// The line, the slot and the number.
@@ -117,14 +119,14 @@ impl Index {
         let mut at = self.home(hash);
         for _ in 0..self.lines.len() {
             let line = self.lines.get(at)?;
-            let mut candidates = line.tagged(tag, tag_mask);
-            while let Some(number) = line.number(candidates.trailing_zeros(), number_mask) {
+            let mut tagged = line.tagged(tag, tag_mask);
+            while let Some(number) = line.number(tagged.trailing_zeros(), number_mask) {
                 if is_it(number) {
-                    return Some((at, candidates.trailing_zeros() as usize, number));
+                    return Some((at, tagged.trailing_zeros() as usize, number));
                 }
-                candidates &= candidates - 1;
+                tagged &= tagged - 1;
             }
-            if line.passed == 0 {
+            if line.passed() == 0 {
                 return None;
             }
             at = self.after(at);
@@ -160,19 +162,37 @@ impl Index {
 }
 
 impl Line {
+    const EMPTY: Self = Self([0; SLOTS + 1]);
+
+    fn slots(&self) -> &[u32; SLOTS] {
+        let [slots @ .., _] = &self.0;
+        slots
+    }
+
+    fn parts_mut(&mut self) -> (&mut [u32; SLOTS], &mut u32) {
+        let [slots @ .., passed] = &mut self.0;
+        (slots, passed)
+    }
+
+    #[inline(always)]
+    const fn passed(&self) -> u32 {
+        let [.., passed] = self.0;
+        passed
+    }
+
     /// The slots with this tag: bit `i` for slot `i`.
     #[inline(always)]
-    fn tagged(&self, tag: u32, tag_mask: u32) -> u32 {
+    fn tagged(&self, tag: u32, tag_mask: u32) -> u16 {
         let mut tagged = 0;
-        for (place, slot) in self.slots.iter().enumerate() {
-            tagged |= u32::from(slot & tag_mask == tag) << place;
+        for (place, slot) in self.0.iter().enumerate() {
+            tagged |= u16::from(slot & tag_mask == tag) << place;
         }
-        tagged
+        tagged & SLOT_BITS
     }
 
     #[inline(always)]
     fn number(&self, place: u32, number_mask: u32) -> Option<u32> {
-        self.slots.get(place as usize).map(|slot| slot & number_mask)
+        self.0.get(place as usize).map(|slot| slot & number_mask)
     }
 }
 
@@ -199,7 +219,7 @@ mod tests {
                 assert_eq!(index.find(hash, |found| found == number), Some(number), "{capacity}");
             }
             assert!((0..capacity).rev().all(|number| index.remove(hash, number)));
-            assert!(index.lines.iter().all(|line| line.passed == 0 && line.slots == [0; SLOTS]));
+            assert!(index.lines.iter().all(|line| line.0 == Line::EMPTY.0));
         }
     }
 
@@ -211,7 +231,7 @@ mod tests {
             hash = hash.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             index.insert(hash ^ hash >> 29, number);
         }
-        let passed = index.lines.iter().filter(|line| line.passed > 0).count();
+        let passed = index.lines.iter().filter(|line| line.passed() > 0).count();
         assert!(passed * 25 < index.lines.len(), "{passed} of {}", index.lines.len());
     }
 

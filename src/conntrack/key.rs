@@ -10,10 +10,8 @@ use crate::packet::{
 /// What the table makes of a packet before it looks anything up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// Part of a flow.
+    /// Part of a flow, or an error that quotes a packet of one.
     Flow(Flow),
-    /// An error about a packet of a flow.
-    Error(Flow),
     /// Never tracked.
     Untracked,
     /// Fits no flow.
@@ -39,7 +37,7 @@ impl Subject {
     #[inline(always)]
     pub(super) const fn key(&self) -> Option<&Key> {
         match self {
-            Self::Flow(flow) | Self::Error(flow) => Some(&flow.key),
+            Self::Flow(flow) => Some(&flow.key),
             Self::Untracked | Self::Invalid => None,
         }
     }
@@ -50,8 +48,8 @@ impl Subject {
     }
 
     fn of_error(packet: &Packet, quote: &Quote) -> Self {
-        let about = Flow::of_quote(quote);
-        about.map_or(Self::Invalid, |about| Self::Error(about.in_zone(packet.zone)))
+        let about = Flow::of_quote(quote).map(|flow| Flow { quoted: true, ..flow });
+        Self::of_flow(about, packet)
     }
 }
 
@@ -121,6 +119,8 @@ pub(super) struct Flow {
     /// Whether it could be the flow's first packet, as far as the addresses, ports and ICMP type
     /// tell.
     pub(super) may_open: bool,
+    /// Whether the packet that shows it is one that an ICMP error quotes.
+    pub(super) quoted: bool,
 }
 
 impl Flow {
@@ -212,7 +212,12 @@ impl Flow {
                 (Key { low: halves(low.0), high: halves(high.0), rest }, src <= dst)
             }
         };
-        Self { key, sender: if in_order { End::Low } else { End::High }, may_open: true }
+        Self {
+            key,
+            sender: if in_order { End::Low } else { End::High },
+            may_open: true,
+            quoted: false,
+        }
     }
 
     /// The asking end comes first, whatever its address: the same identifier used by both ends is
@@ -231,7 +236,7 @@ impl Flow {
             high: address_bits(ends.dst()),
             rest: Key::rest(ids, icmp_protocol(family), family),
         };
-        Some(Self { key, sender, may_open: sender == End::Low })
+        Some(Self { key, sender, may_open: sender == End::Low, quoted: false })
     }
 }
 

@@ -1,3 +1,5 @@
+use crate::simd::Lanes;
+
 /// SipHash-1-3 under a secret, of whole words: what a byte-wise one says of their little-endian
 /// bytes.
 ///
@@ -22,91 +24,118 @@ impl Sip {
     /// The hash of one message.
     #[inline]
     pub(crate) fn hash<const WORDS: usize>(&self, message: [u64; WORDS]) -> u64 {
-        let [hash] = self.hash_each(&message.map(|word| [word]));
-        hash
+        let mut state = State(self.0);
+        for word in message {
+            state.absorb(word);
+        }
+        state.absorb(length(WORDS));
+        state.finish(0xff)
     }
 
-    /// The hashes of several messages, `message[i][lane]` being word `i` of one of them. Written so
-    /// that the compiler can keep the lanes in vectors.
+    /// The hashes of eight messages, `message[i][lane]` being word `i` of one of them.
     #[inline(always)]
-    pub(super) fn hash_each<const WORDS: usize, const LANES: usize>(
+    pub(super) fn hash_each<const WORDS: usize>(
         &self,
-        message: &[[u64; LANES]; WORDS],
-    ) -> [u64; LANES] {
-        let mut state = State(self.0.map(|word| [word; LANES]));
+        lanes: impl Lanes,
+        message: &[[u64; 8]; WORDS],
+    ) -> [u64; 8] {
+        let all = |word: u64| Eight(lanes, lanes.words(&[word; 8]));
+        let mut state = State(self.0.map(all));
         for words in message {
-            state.absorb(words);
+            state.absorb(Eight(lanes, lanes.words(words)));
         }
-        state.absorb(&[(WORDS as u64 * 8) << 56; LANES]);
-        state.finish()
+        state.absorb(all(length(WORDS)));
+        let Eight(_, hashes) = state.finish(all(0xff));
+        lanes.numbers(hashes)
     }
 }
 
-#[derive(Clone, Copy)]
-struct State<const LANES: usize>([[u64; LANES]; 4]);
+/// What is hashed last: the number of bytes.
+const fn length(words: usize) -> u64 {
+    (words as u64 * 8) << 56
+}
 
-impl<const LANES: usize> State<LANES> {
+#[derive(Clone, Copy)]
+struct State<W>([W; 4]);
+
+impl<W: Word> State<W> {
     #[inline(always)]
-    fn absorb(&mut self, words: &[u64; LANES]) {
+    fn absorb(&mut self, word: W) {
         let Self([_, _, _, v3]) = self;
-        xor(v3, words);
+        *v3 = v3.xor(word);
         self.round();
         let Self([v0, ..]) = self;
-        xor(v0, words);
+        *v0 = v0.xor(word);
     }
 
     #[inline(always)]
-    fn finish(mut self) -> [u64; LANES] {
+    fn finish(mut self, last: W) -> W {
         let Self([_, _, v2, _]) = &mut self;
-        xor(v2, &[0xff; LANES]);
+        *v2 = v2.xor(last);
         for _ in 0..3 {
             self.round();
         }
-        let Self([mut v0, v1, v2, v3]) = self;
-        xor(&mut v0, &v1);
-        xor(&mut v0, &v2);
-        xor(&mut v0, &v3);
-        v0
+        let Self([v0, v1, v2, v3]) = self;
+        v0.xor(v1).xor(v2.xor(v3))
     }
 
     #[inline(always)]
     fn round(&mut self) {
         let Self([v0, v1, v2, v3]) = self;
-        add(v0, v1);
-        rotate::<13, LANES>(v1);
-        xor(v1, v0);
-        rotate::<32, LANES>(v0);
-        add(v2, v3);
-        rotate::<16, LANES>(v3);
-        xor(v3, v2);
-        add(v0, v3);
-        rotate::<21, LANES>(v3);
-        xor(v3, v0);
-        add(v2, v1);
-        rotate::<17, LANES>(v1);
-        xor(v1, v2);
-        rotate::<32, LANES>(v2);
+        *v0 = v0.add(*v1);
+        *v1 = v1.rotate::<13>().xor(*v0);
+        *v0 = v0.rotate::<32>();
+        *v2 = v2.add(*v3);
+        *v3 = v3.rotate::<16>().xor(*v2);
+        *v0 = v0.add(*v3);
+        *v3 = v3.rotate::<21>().xor(*v0);
+        *v2 = v2.add(*v1);
+        *v1 = v1.rotate::<17>().xor(*v2);
+        *v2 = v2.rotate::<32>();
     }
 }
 
-#[inline(always)]
-fn add<const LANES: usize>(to: &mut [u64; LANES], what: &[u64; LANES]) {
-    for (to, what) in to.iter_mut().zip(what) {
-        *to = to.wrapping_add(*what);
+/// One word, or one of each of several messages.
+trait Word: Copy {
+    fn add(self, other: Self) -> Self;
+    fn xor(self, other: Self) -> Self;
+    fn rotate<const BITS: u32>(self) -> Self;
+}
+
+impl Word for u64 {
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self.wrapping_add(other)
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        self ^ other
+    }
+
+    #[inline(always)]
+    fn rotate<const BITS: u32>(self) -> Self {
+        self.rotate_left(BITS)
     }
 }
 
-#[inline(always)]
-fn xor<const LANES: usize>(to: &mut [u64; LANES], what: &[u64; LANES]) {
-    for (to, what) in to.iter_mut().zip(what) {
-        *to ^= what;
-    }
-}
+#[derive(Clone, Copy)]
+struct Eight<L: Lanes>(L, L::Words);
 
-#[inline(always)]
-fn rotate<const BITS: u32, const LANES: usize>(words: &mut [u64; LANES]) {
-    for word in words {
-        *word = word.rotate_left(BITS);
+impl<L: Lanes> Word for Eight<L> {
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(self.0, self.0.wrapping_add(self.1, other.1))
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Self) -> Self {
+        Self(self.0, self.0.xor(self.1, other.1))
+    }
+
+    #[inline(always)]
+    fn rotate<const BITS: u32>(self) -> Self {
+        Self(self.0, self.0.rotate_left::<BITS>(self.1))
     }
 }
 
@@ -118,6 +147,21 @@ mod tests {
     use siphasher::sip::SipHasher13;
 
     use super::*;
+    use crate::simd::{Backend, Chosen, Kernel};
+
+    struct HashEach {
+        sip: Sip,
+        words: [[u64; 8]; 5],
+    }
+
+    impl Kernel for HashEach {
+        type Output = [u64; 8];
+
+        #[inline(always)]
+        fn run<L: Lanes>(self, lanes: L) -> [u64; 8] {
+            self.sip.hash_each(lanes, &self.words)
+        }
+    }
 
     fn reference(secret: [u8; 16], message: &[u64]) -> u64 {
         let mut hasher = SipHasher13::new_with_key(&secret);
@@ -138,8 +182,11 @@ mod tests {
         #[test]
         fn lanes_do_not_meet(secret: [u8; 16], words: [[u64; 8]; 5]) {
             let sip = Sip::new(secret);
-            for (lane, hash) in sip.hash_each(&words).into_iter().enumerate() {
-                prop_assert_eq!(hash, sip.hash(words.map(|lanes| lanes[lane])));
+            for backend in [Backend::Scalar, Backend::Avx2, Backend::Avx512] {
+                let hashes = Chosen::new(Some(backend)).run(HashEach { sip, words });
+                for (lane, hash) in hashes.into_iter().enumerate() {
+                    prop_assert_eq!(hash, sip.hash(words.map(|lanes| lanes[lane])));
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use super::key::Key;
 use super::rings::Rings;
 use super::sip::Sip;
 use super::wheel::Wheel;
-use crate::simd::prefetch;
+use crate::simd::{Chosen, Kernel, Lanes, prefetch};
 
 /// The entries of a table and what finds them by key, by deadline and by rank, kept in step. All
 /// its memory is taken, and written to, when it is made.
@@ -21,6 +21,8 @@ pub(super) struct Store {
     /// The number of the first vacant entry, which has the number of the next.
     vacant: u32,
     sip: Sip,
+    /// The longest timeout, in seconds.
+    longest: u32,
 }
 
 /// Where to look for a key.
@@ -28,17 +30,20 @@ pub(super) struct Store {
 pub(super) struct Sought {
     pub(super) hash: u64,
     /// The entry that has it, very likely, if any has.
-    pub(super) candidate: Option<u32>,
+    candidate: u32,
 }
 
-impl From<u64> for Sought {
-    fn from(hash: u64) -> Self {
-        Self { hash, candidate: None }
+impl Sought {
+    /// For what has no key.
+    pub(super) const NOWHERE: Self = Self::with(0);
+
+    pub(super) const fn with(hash: u64) -> Self {
+        Self { hash, candidate: u32::MAX }
     }
 }
 
 impl Store {
-    pub(super) fn new(capacity: u32, sip: Sip) -> Self {
+    pub(super) fn new(capacity: u32, sip: Sip, longest: u32) -> Self {
         Self {
             entries: (0..capacity).map(|number| Entry::vacant(number + 1)).collect(),
             index: Index::new(capacity),
@@ -46,6 +51,7 @@ impl Store {
             ranks: Rings::new(capacity, Rank::ALL.len() as u32),
             vacant: 0,
             sip,
+            longest,
         }
     }
 
@@ -68,12 +74,23 @@ impl Store {
         self.index.line(hash).map(prefetch);
     }
 
-    /// What an entry with this hash would be found as, and asks for that entry.
+    /// Asks for the entry that, unseen, is likely to be that of a key with this hash.
     #[inline(always)]
-    pub(super) fn prefetch_candidate(&self, hash: u64) -> Sought {
-        let candidate = self.index.candidate(hash);
-        candidate.and_then(|number| self.entry(number)).map(prefetch);
-        Sought { hash, candidate }
+    pub(super) fn prefetch_candidate(&self, lanes: impl Lanes, hash: u64) -> Sought {
+        let sought = self.sought(lanes, hash);
+        self.entry(sought.candidate).map(prefetch);
+        sought
+    }
+
+    /// Where to look for a key, its hash not known yet.
+    #[inline(always)]
+    pub(super) fn seek(&self, key: &Key, chosen: Chosen) -> Sought {
+        chosen.run(Seek { store: self, key })
+    }
+
+    #[inline(always)]
+    fn sought(&self, lanes: impl Lanes, hash: u64) -> Sought {
+        Sought { hash, candidate: self.index.candidate(lanes, hash).unwrap_or(u32::MAX) }
     }
 
     #[inline(always)]
@@ -90,8 +107,8 @@ impl Store {
     /// first.
     #[inline]
     pub(super) fn find_live(&mut self, key: &Key, sought: Sought, now: Time) -> Option<u32> {
-        let number = match sought.candidate {
-            Some(number) if self.is(number, key) => number,
+        let number = match self.entry(sought.candidate) {
+            Some(entry) if entry.key == *key => sought.candidate,
             _ => self.find(key, sought.hash)?,
         };
         if self.entry(number)?.is_expired(now) {
@@ -151,23 +168,30 @@ impl Store {
     }
 
     /// Looks at up to `visits` entries whose time may have come and removes those that have
-    /// expired. No deadline is farther off than `longest` afterwards.
+    /// expired.
     #[inline]
-    pub(super) fn collect(&mut self, visits: usize, now: Time, longest: Time) {
+    pub(super) fn collect(&mut self, visits: usize, now: Time) {
+        if !self.wheel.is_idle(now) {
+            self.collect_some(visits, now);
+        }
+    }
+
+    #[inline(never)]
+    fn collect_some(&mut self, visits: usize, now: Time) {
         for _ in 0..visits {
             let Some(number) = self.wheel.pop(now) else { return };
-            self.visit(number, now, longest);
+            self.visit(number, now);
         }
     }
 
     /// As [`collect`](Self::collect) with the tick that is not over, until there is room.
-    pub(super) fn collect_for_room(&mut self, visits: usize, now: Time, longest: Time) {
+    pub(super) fn collect_for_room(&mut self, visits: usize, now: Time) {
         for _ in 0..visits {
             if !self.is_full() {
                 return;
             }
             let Some(number) = self.wheel.pop_current(now) else { return };
-            self.visit(number, now, longest);
+            self.visit(number, now);
         }
     }
 
@@ -179,7 +203,7 @@ impl Store {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::new(self.entries.len() as u32, self.sip);
+        *self = Self::new(self.entries.len() as u32, self.sip, self.longest);
     }
 
     fn is(&self, number: u32, key: &Key) -> bool {
@@ -197,7 +221,8 @@ impl Store {
     }
 
     /// Removes an entry that the wheel brought up if it has expired, or else puts it back.
-    fn visit(&mut self, number: u32, now: Time, longest: Time) {
+    fn visit(&mut self, number: u32, now: Time) {
+        let longest = now.after_secs(self.longest);
         let Some(entry) = self.entries.get_mut(number as usize) else { return };
         if entry.is_expired(now) {
             return self.forget(number);
@@ -205,5 +230,21 @@ impl Store {
         // Only a clock that has gone back leaves a deadline farther off.
         entry.deadline = entry.deadline.min(longest);
         entry.armed = self.wheel.arm(number, entry.deadline);
+    }
+}
+
+/// Hashes a key and takes the first candidate unseen.
+#[derive(Clone, Copy)]
+struct Seek<'a> {
+    store: &'a Store,
+    key: &'a Key,
+}
+
+impl Kernel for Seek<'_> {
+    type Output = Sought;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Sought {
+        self.store.sought(lanes, self.store.hash(self.key))
     }
 }

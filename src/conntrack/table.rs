@@ -65,8 +65,6 @@ pub struct ConnTable {
     /// What helpers read, if there are any.
     pool: Option<Box<Pool>>,
     limits: Limits,
-    /// The longest timeout, in seconds.
-    longest: u32,
     counts: Counts,
     /// The packets of a batch that come next.
     ahead: Ahead,
@@ -98,10 +96,9 @@ impl ConnTable {
         let mut limits = limits.clone();
         limits.capacity = limits.capacity.min(MAX_CAPACITY);
         Self {
-            store: Store::new(limits.capacity, Sip::new(secret)),
+            store: Store::new(limits.capacity, Sip::new(secret), limits.timeouts.longest()),
             missed: None,
             pool: None,
-            longest: limits.timeouts.longest(),
             limits,
             counts: Counts::default(),
             ahead: Ahead::new(),
@@ -167,7 +164,7 @@ impl ConnTable {
     /// The connection that a packet belongs to or, if it is an ICMP error, that it is about.
     pub fn connection_of(&self, packet: &Packet, now: Time) -> Option<Connection> {
         match Subject::of(packet) {
-            Subject::Flow(flow) | Subject::Error(flow) => self.shown(&flow.key, now),
+            Subject::Flow(flow) => self.shown(&flow.key, now),
             Subject::Untracked | Subject::Invalid => None,
         }
     }
@@ -195,8 +192,8 @@ impl ConnTable {
 impl Conntrack for ConnTable {
     fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
         let subject = Subject::of(packet);
-        let hash = subject.key().map_or(0, |key| self.store.hash(key));
-        self.look_up_subject(&subject, Sought::from(hash), packet, now)
+        let sought = subject.key().map_or(Sought::NOWHERE, |key| self.store.seek(key, self.chosen));
+        self.look_up_subject(&subject, sought, packet, now)
     }
 
     /// The entries are fetched side by side before the first of them is looked at.
@@ -210,6 +207,9 @@ impl Conntrack for ConnTable {
 
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
         let Subject::Flow(flow) = Subject::of(packet) else { return Ok(()) };
+        if flow.quoted {
+            return Ok(());
+        }
         let Some(hash) = self.unknown(&flow.key, now) else { return Ok(()) };
         let Some(mut entry) = opened(&flow, packet, &self.limits, now) else { return Ok(()) };
         self.make_room(now)?;
@@ -228,6 +228,9 @@ impl Conntrack for ConnTable {
     fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
         let Some(pool) = &mut self.pool else { return Ok(()) };
         let Subject::Flow(flow) = Subject::of(packet) else { return Ok(()) };
+        if flow.quoted {
+            return Ok(());
+        }
         let number = self.store.find(&flow.key, self.store.hash(&flow.key));
         let entry = number.and_then(|number| self.store.entry(number));
         let Some(entry) = entry.filter(|entry| entry.replied() && !entry.is_expired(now)) else {
@@ -250,10 +253,12 @@ impl ConnTable {
         packet: &Packet,
         now: Time,
     ) -> Lookup {
-        self.store.collect(VISITS, now, self.longest(now));
+        self.store.collect(VISITS, now);
         match subject {
+            Subject::Flow(about) if about.quoted => {
+                self.look_up_error(about, packet.addrs.dst(), sought, now)
+            }
             Subject::Flow(flow) => self.look_up_flow(flow, sought, packet, now),
-            Subject::Error(about) => self.look_up_error(about, packet.addrs.dst(), sought, now),
             Subject::Untracked => Lookup::untracked(),
             Subject::Invalid => Lookup::invalid(),
         }
@@ -342,7 +347,7 @@ impl ConnTable {
             Some((missed, hash)) if missed == *key => Some(hash),
             _ => {
                 let hash = self.store.hash(key);
-                self.store.find_live(key, hash.into(), now).is_none().then_some(hash)
+                self.store.find_live(key, Sought::with(hash), now).is_none().then_some(hash)
             }
         }
     }
@@ -351,7 +356,7 @@ impl ConnTable {
         if !self.store.is_full() {
             return Ok(());
         }
-        self.store.collect_for_room(VISITS_WHEN_FULL, now, self.longest(now));
+        self.store.collect_for_room(VISITS_WHEN_FULL, now);
         if !self.store.is_full() {
             return Ok(());
         }
@@ -361,10 +366,5 @@ impl ConnTable {
         }
         self.counts.displaced += 1;
         Ok(())
-    }
-
-    /// No deadline is later than this.
-    fn longest(&self, now: Time) -> Time {
-        now.after_secs(self.longest)
     }
 }

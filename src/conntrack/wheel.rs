@@ -52,6 +52,12 @@ impl Wheel {
         self.rings.remove(item);
     }
 
+    /// Whether [`pop`](Self::pop) has nothing to do.
+    #[inline(always)]
+    pub(super) fn is_idle(&self, now: Time) -> bool {
+        tick(now) == self.next && self.rings.first(DUE).is_none()
+    }
+
     /// Takes the next item out of the slots that `now` is past, if there is one within a bounded
     /// number of slots.
     pub(super) fn pop(&mut self, now: Time) -> Option<u32> {

@@ -30,6 +30,7 @@ impl Avx2 {
 impl Lanes for Avx2 {
     type Pair = [__m256i; 2];
     type Outside = __m256i;
+    type Words = [__m256i; 2];
 
     #[inline(always)]
     fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize {
@@ -71,6 +72,42 @@ impl Lanes for Avx2 {
     fn at_least(self, numbers: &[u8; 64], value: u32) -> u16 {
         // SAFETY: as above.
         unsafe { at_least(numbers, value) }
+    }
+
+    #[inline(always)]
+    fn masked_equal(self, numbers: &[u32; 16], mask: u32, value: u32) -> u16 {
+        // SAFETY: as above.
+        unsafe { masked_equal(numbers, mask, value) }
+    }
+
+    #[inline(always)]
+    fn words(self, numbers: &[u64; 8]) -> [__m256i; 2] {
+        // SAFETY: as above.
+        unsafe { words(numbers) }
+    }
+
+    #[inline(always)]
+    fn numbers(self, words: [__m256i; 2]) -> [u64; 8] {
+        // SAFETY: as above.
+        unsafe { numbers(words) }
+    }
+
+    #[inline(always)]
+    fn wrapping_add(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        // SAFETY: as above.
+        unsafe { wrapping_add(a, b) }
+    }
+
+    #[inline(always)]
+    fn xor(self, a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+        // SAFETY: as above.
+        unsafe { xor(a, b) }
+    }
+
+    #[inline(always)]
+    fn rotate_left<const BITS: u32>(self, words: [__m256i; 2]) -> [__m256i; 2] {
+        // SAFETY: as above.
+        unsafe { rotate_left::<BITS>(words) }
     }
 }
 
@@ -139,4 +176,66 @@ fn at_least(numbers: &[u8; 64], value: u32) -> u16 {
         mask |= (_mm256_movemask_ps(_mm256_castsi256_ps(lanes)) as u16) << (8 * i);
     }
     mask
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn masked_equal(numbers: &[u32; 16], mask: u32, value: u32) -> u16 {
+    let value = _mm256_set1_epi32((value & mask).cast_signed());
+    let mask = _mm256_set1_epi32(mask.cast_signed());
+    let mut equal = 0;
+    for (i, half) in numbers.as_chunks::<8>().0.iter().enumerate() {
+        // SAFETY: 32 readable bytes; the load needs no alignment.
+        let half = unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
+        let lanes = _mm256_cmpeq_epi32(_mm256_and_si256(half, mask), value);
+        equal |= (_mm256_movemask_ps(_mm256_castsi256_ps(lanes)) as u16) << (8 * i);
+    }
+    equal
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn words(numbers: &[u64; 8]) -> [__m256i; 2] {
+    let mut words = [_mm256_setzero_si256(); 2];
+    for (words, numbers) in words.iter_mut().zip(numbers.as_chunks::<4>().0) {
+        // SAFETY: 32 readable bytes; the load needs no alignment.
+        *words = unsafe { _mm256_loadu_si256(numbers.as_ptr().cast()) };
+    }
+    words
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn numbers([low, high]: [__m256i; 2]) -> [u64; 8] {
+    let mut numbers = [0; 8];
+    for (words, numbers) in [low, high].into_iter().zip(numbers.as_chunks_mut::<4>().0) {
+        // SAFETY: 32 bytes that may be written; the store needs no alignment.
+        unsafe { _mm256_storeu_si256(numbers.as_mut_ptr().cast(), words) };
+    }
+    numbers
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn wrapping_add(a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+    [_mm256_add_epi64(a[0], b[0]), _mm256_add_epi64(a[1], b[1])]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn xor(a: [__m256i; 2], b: [__m256i; 2]) -> [__m256i; 2] {
+    [_mm256_xor_si256(a[0], b[0]), _mm256_xor_si256(a[1], b[1])]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn rotate_left<const BITS: u32>(words: [__m256i; 2]) -> [__m256i; 2] {
+    let (left, right) = (BITS % 64, (64 - BITS % 64) % 64);
+    let left = _mm_cvtsi32_si128(left.cast_signed());
+    let right = _mm_cvtsi32_si128(right.cast_signed());
+    let [low, high] = words;
+    [
+        _mm256_or_si256(_mm256_sll_epi64(low, left), _mm256_srl_epi64(low, right)),
+        _mm256_or_si256(_mm256_sll_epi64(high, left), _mm256_srl_epi64(high, right)),
+    ]
 }

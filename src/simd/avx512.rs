@@ -32,6 +32,7 @@ impl Avx512 {
 impl Lanes for Avx512 {
     type Pair = __m512i;
     type Outside = __m512i;
+    type Words = __m512i;
 
     #[inline(always)]
     fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize {
@@ -67,6 +68,42 @@ impl Lanes for Avx512 {
     fn at_least(self, numbers: &[u8; 64], value: u32) -> u16 {
         // SAFETY: as above.
         unsafe { at_least(numbers, value) }
+    }
+
+    #[inline(always)]
+    fn masked_equal(self, numbers: &[u32; 16], mask: u32, value: u32) -> u16 {
+        // SAFETY: as above.
+        unsafe { masked_equal(numbers, mask, value) }
+    }
+
+    #[inline(always)]
+    fn words(self, numbers: &[u64; 8]) -> __m512i {
+        // SAFETY: as above.
+        unsafe { words(numbers) }
+    }
+
+    #[inline(always)]
+    fn numbers(self, words: __m512i) -> [u64; 8] {
+        // SAFETY: as above.
+        unsafe { numbers(words) }
+    }
+
+    #[inline(always)]
+    fn wrapping_add(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: as above.
+        unsafe { wrapping_add(a, b) }
+    }
+
+    #[inline(always)]
+    fn xor(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: as above.
+        unsafe { xor(a, b) }
+    }
+
+    #[inline(always)]
+    fn rotate_left<const BITS: u32>(self, words: __m512i) -> __m512i {
+        // SAFETY: as above.
+        unsafe { rotate_left::<BITS>(words) }
     }
 }
 
@@ -115,4 +152,47 @@ fn inside_lanes(outside: __m512i) -> u16 {
 #[inline]
 fn at_least(numbers: &[u8; 64], value: u32) -> u16 {
     _mm512_cmpge_epu32_mask(load(numbers), _mm512_set1_epi32(value.cast_signed()))
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn masked_equal(numbers: &[u32; 16], mask: u32, value: u32) -> u16 {
+    // SAFETY: 64 readable bytes; the load needs no alignment.
+    let numbers = unsafe { _mm512_loadu_epi32(numbers.as_ptr().cast()) };
+    let differing = _mm512_xor_si512(numbers, _mm512_set1_epi32(value.cast_signed()));
+    _mm512_testn_epi32_mask(differing, _mm512_set1_epi32(mask.cast_signed()))
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn words(numbers: &[u64; 8]) -> __m512i {
+    // SAFETY: 64 readable bytes; the load needs no alignment.
+    unsafe { _mm512_loadu_epi64(numbers.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn numbers(words: __m512i) -> [u64; 8] {
+    let mut numbers = [0; 8];
+    // SAFETY: 64 bytes that may be written; the store needs no alignment.
+    unsafe { _mm512_storeu_epi64(numbers.as_mut_ptr().cast(), words) };
+    numbers
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn wrapping_add(a: __m512i, b: __m512i) -> __m512i {
+    _mm512_add_epi64(a, b)
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn xor(a: __m512i, b: __m512i) -> __m512i {
+    _mm512_xor_si512(a, b)
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn rotate_left<const BITS: u32>(words: __m512i) -> __m512i {
+    _mm512_rolv_epi64(words, _mm512_set1_epi64(i64::from(BITS)))
 }

@@ -110,6 +110,9 @@ pub(crate) trait Lanes: Copy {
     /// For 16 lanes how far something is outside of something.
     type Outside: Copy;
 
+    /// Eight 64-bit numbers.
+    type Words: Copy;
+
     /// How many of 32 thresholds are below `value`.
     fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize;
 
@@ -133,4 +136,19 @@ pub(crate) trait Lanes: Copy {
 
     /// For each of 16 `u32` whether it is at least `value`: bit `i` for number `i`.
     fn at_least(self, numbers: &[u8; 64], value: u32) -> u16;
+
+    /// For each of 16 numbers whether the bits of `mask` are those of `value`: bit `i` for number
+    /// `i`.
+    fn masked_equal(self, numbers: &[u32; 16], mask: u32, value: u32) -> u16;
+
+    fn words(self, numbers: &[u64; 8]) -> Self::Words;
+
+    fn numbers(self, words: Self::Words) -> [u64; 8];
+
+    /// The sums, without what carries over.
+    fn wrapping_add(self, a: Self::Words, b: Self::Words) -> Self::Words;
+
+    fn xor(self, a: Self::Words, b: Self::Words) -> Self::Words;
+
+    fn rotate_left<const BITS: u32>(self, words: Self::Words) -> Self::Words;
 }

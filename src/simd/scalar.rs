@@ -13,6 +13,7 @@ pub(super) struct Scalar;
 impl Lanes for Scalar {
     type Pair = [u16; 2];
     type Outside = [u16; 16];
+    type Words = [u64; 8];
 
     #[inline(always)]
     fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize {
@@ -63,5 +64,41 @@ impl Lanes for Scalar {
             mask |= u16::from(u32::from_le_bytes(*bytes) >= value) << i;
         }
         mask
+    }
+
+    #[inline(always)]
+    fn masked_equal(self, numbers: &[u32; 16], mask: u32, value: u32) -> u16 {
+        let mut equal = 0;
+        for (i, number) in numbers.iter().enumerate() {
+            equal |= u16::from(number & mask == value & mask) << i;
+        }
+        equal
+    }
+
+    #[inline(always)]
+    fn words(self, numbers: &[u64; 8]) -> [u64; 8] {
+        *numbers
+    }
+
+    #[inline(always)]
+    fn numbers(self, words: [u64; 8]) -> [u64; 8] {
+        words
+    }
+
+    #[inline(always)]
+    fn wrapping_add(self, mut a: [u64; 8], b: [u64; 8]) -> [u64; 8] {
+        a.iter_mut().zip(b).for_each(|(a, b)| *a = a.wrapping_add(b));
+        a
+    }
+
+    #[inline(always)]
+    fn xor(self, mut a: [u64; 8], b: [u64; 8]) -> [u64; 8] {
+        a.iter_mut().zip(b).for_each(|(a, b)| *a ^= b);
+        a
+    }
+
+    #[inline(always)]
+    fn rotate_left<const BITS: u32>(self, words: [u64; 8]) -> [u64; 8] {
+        words.map(|word| word.rotate_left(BITS))
     }
 }

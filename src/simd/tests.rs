@@ -50,6 +50,24 @@ fn agrees<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64], value: u32) {
     for value in [value, u32::from_le_bytes(*a.first_chunk().unwrap()), 0, u32::MAX] {
         assert_eq!(lanes.at_least(a, value), Naive::at_least(a, value));
     }
+    let words: [u32; 16] = core::array::from_fn(|i| u32::from_le_bytes(b.as_chunks().0[i]));
+    for mask in [0, u32::MAX, u32::MAX << 20, 0xff, value] {
+        for wanted in [value, words[0], words[7], words[8], words[15]] {
+            let equal = (0..16).map(|i| u16::from(words[i] & mask == wanted & mask) << i).sum();
+            assert_eq!(lanes.masked_equal(&words, mask, wanted), equal);
+        }
+    }
+}
+
+fn calculates<L: Lanes>(lanes: L, a: [u64; 8], b: [u64; 8]) {
+    let pairs = |of: fn(u64, u64) -> u64| core::array::from_fn(|i| of(a[i], b[i]));
+    let (words, others) = (lanes.words(&a), lanes.words(&b));
+    assert_eq!(lanes.numbers(words), a);
+    assert_eq!(lanes.numbers(lanes.wrapping_add(words, others)), pairs(u64::wrapping_add));
+    assert_eq!(lanes.numbers(lanes.xor(words, others)), pairs(|a, b| a ^ b));
+    assert_eq!(lanes.numbers(lanes.rotate_left::<0>(words)), a);
+    assert_eq!(lanes.numbers(lanes.rotate_left::<13>(words)), a.map(|a| a.rotate_left(13)));
+    assert_eq!(lanes.numbers(lanes.rotate_left::<63>(words)), a.map(|a| a.rotate_left(63)));
 }
 
 fn bytes() -> impl Strategy<Value = [u8; 64]> {
@@ -69,6 +87,21 @@ proptest! {
         #[cfg(target_arch = "x86_64")]
         if let Some(lanes) = avx512::Avx512::detect() {
             agrees(lanes, &a, &b, value);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_backend_calculates_like_plain_code(a: [u64; 8], b: [u64; 8]) {
+        calculates(Scalar, a, b);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = avx2::Avx2::detect() {
+            calculates(lanes, a, b);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(lanes) = avx512::Avx512::detect() {
+            calculates(lanes, a, b);
         }
     }
 }
