@@ -4,7 +4,13 @@
 //! place.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[cfg(feature = "import")]
+pub mod aws;
 pub mod classbench;
 mod error;
+#[cfg(feature = "import")]
+mod json;
 
 pub use error::ImportError;
+#[cfg(feature = "import")]
+pub use json::JsonError;

@@ -53,7 +53,8 @@ fn agrees<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64], value: u32) {
     let words: [u32; 16] = core::array::from_fn(|i| u32::from_le_bytes(b.as_chunks().0[i]));
     for mask in [0, u32::MAX, u32::MAX << 20, 0xff, value] {
         for wanted in [value, words[0], words[7], words[8], words[15]] {
-            let equal = (0..16).map(|i| u16::from(words[i] & mask == wanted & mask) << i).sum();
+            let equal: u16 =
+                (0..16).map(|i| u16::from(words[i] & mask == wanted & mask) << i).sum();
             assert_eq!(lanes.masked_equal(&words, mask, wanted), equal);
         }
     }

@@ -1,3 +1,5 @@
 //! Rules of other systems.
 
+#[cfg(feature = "import")]
+mod aws;
 mod classbench;

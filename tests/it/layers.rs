@@ -10,11 +10,10 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// The modules of the crate root from top to bottom, those of one row beside each other. A module
 /// names only modules of its own row or of lower ones.
 const ROWS: &[&[&str]] = &[
+    &["record"],
+    &["analysis", "import"],
     &["stateful"],
     &["stateless"],
-    &["analysis"],
-    &["import"],
-    &["record"],
     &["reassembly"],
     &["conntrack"],
     &["tree", "config"],
