@@ -121,6 +121,8 @@
 //! | `std` | default | a connection table with a secret from the operating system; `alloc` |
 //! | `parse` | default | [`Packet`] from bytes, and transport checksums |
 //! | `alloc` | by `std` | rules, compiling, matchers, connections |
+//! | `serde` | | rules and decisions in serde's data model |
+//! | `import` | | security groups and network ACLs of AWS |
 //!
 //! The crate is `no_std`. With `default-features = false, features = ["alloc"]` it needs an
 //! allocator, to build and compile rules and to make a connection table; judging a packet neither

@@ -171,6 +171,8 @@ impl fmt::Display for ConnStatus {
 
 /// A packet's place in its connection, for rules that ask for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Tracked {
     /// The connection state.
@@ -268,6 +270,8 @@ fn asking(key: FlowKey) -> FlowKey {
 
 /// Why a connection could not be admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Refused {
     /// The connection table is full of connections that a new one may not displace.

@@ -2,6 +2,8 @@ use core::fmt;
 
 /// The action type used unless the caller brings one of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Action {
     /// Let the packet pass.
@@ -19,6 +21,8 @@ pub enum Action {
 ///
 /// RFC 792 and RFC 4443 (destination unreachable and its codes); Linux `xt_REJECT`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Reject {
     /// ICMP or ICMPv6: port unreachable.

@@ -5,6 +5,8 @@ use crate::packet::{Fragment, Malformed, Refused, Tracked};
 
 /// A chain of a rule set: 0 is the base chain, user chains follow in the order they were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct ChainId(pub(crate) u32);
 
 impl ChainId {
@@ -19,6 +21,8 @@ impl ChainId {
 
 /// A rule's position in its rule set: its chain, and its place there counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct RuleId {
     /// The chain that holds the rule.
     pub chain: ChainId,
@@ -46,6 +50,7 @@ impl fmt::Display for RuleId {
 
 /// What a matcher says of a packet.
 #[derive(Debug)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize))]
 #[non_exhaustive]
 pub struct Decision<'m, A = Action> {
     /// What to do with the packet.

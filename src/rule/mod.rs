@@ -25,6 +25,8 @@ mod item;
 mod rule;
 #[cfg(feature = "alloc")]
 mod rule_set;
+#[cfg(feature = "serde")]
+pub mod serde;
 #[cfg(feature = "alloc")]
 pub mod text;
 

@@ -10,6 +10,8 @@ use crate::packet::{
 
 /// What a rule says of the packets it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Target<A = Action> {
     /// Decides.
@@ -26,6 +28,8 @@ pub enum Target<A = Action> {
 
 /// What a rule that does not decide is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Effect {
     /// To be counted.
@@ -66,13 +70,17 @@ pub enum Effect {
 /// # Ok::<(), ipnet::AddrParseError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Rule<A = Action> {
     /// What must hold of a packet.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub criteria: Criteria,
     /// What is then said of it.
     pub target: Target<A>,
     /// A remark for people.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub comment: Option<Box<str>>,
 }
 

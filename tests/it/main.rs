@@ -11,6 +11,8 @@ mod notes;
 mod packet;
 mod reassembly;
 mod rulesets;
+#[cfg(feature = "serde")]
+mod serde;
 mod strategies;
 mod text;
 mod tree;

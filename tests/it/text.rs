@@ -8,7 +8,7 @@ mod read;
 use portcullis::RuleSet;
 
 /// The shape of the text form: everything that it can say, as it is printed.
-const EVERYTHING: &str = r#"default reject with admin-prohibited
+pub(crate) const EVERYTHING: &str = r#"default reject with admin-prohibited
 accept state established, related
 accept tcp from 10.0.0.0/8, 192.0.2.1-192.0.2.9 port 1024-65535 to not 10.1.0.0/16 port 22, 8000-8099
 reject with tcp-reset tcp to any port 113

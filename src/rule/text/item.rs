@@ -210,7 +210,11 @@ pub(super) fn mark(line: &mut Line<'_>) -> Result<Masked, Failure> {
 }
 
 /// A number, or two with `-` between.
-fn span(line: &mut Line<'_>, expected: &'static str, max: u32) -> Result<Span<u32>, Failure> {
+pub(super) fn span(
+    line: &mut Line<'_>,
+    expected: &'static str,
+    max: u32,
+) -> Result<Span<u32>, Failure> {
     span_of(&line.word(expected)?, expected, max)
 }
 

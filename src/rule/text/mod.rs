@@ -93,8 +93,12 @@ mod item;
 mod lexer;
 mod line;
 mod names;
+#[cfg(feature = "serde")]
+mod one;
 mod suggest;
 
 pub use error::TextError;
 pub(crate) use error::describe_at;
 pub(crate) use excerpt::Marked;
+#[cfg(feature = "serde")]
+pub(in crate::rule) use one::One;
