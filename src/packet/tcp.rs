@@ -123,6 +123,8 @@ pub struct TcpSegment {
     pub window: u16,
     /// Bytes of payload, by the IP header's length.
     pub payload_len: u32,
+    /// Whether there are options, or padding for some, though none of those below.
+    pub other_options: bool,
     /// Shift count of the window scale option.
     pub window_scale: Option<u8>,
     /// Whether the SACK-permitted option is there.
@@ -132,6 +134,12 @@ pub struct TcpSegment {
 }
 
 impl TcpSegment {
+    /// Whether there are any options.
+    pub fn has_options(&self) -> bool {
+        let listed = self.window_scale.is_some() || self.sack_permitted;
+        self.other_options || listed || !self.sack.as_slice().is_empty()
+    }
+
     /// A segment with these flags and everything else zero or absent.
     pub fn new(flags: TcpFlags) -> Self {
         Self { flags, ..Self::default() }

@@ -315,8 +315,8 @@ impl TcpTrack {
             timeouts.tcp_max_retrans
         } else if kind == Kind::Rst {
             timeouts.tcp_close
-        } else if windows.has_unacknowledged() {
-            usual.min(timeouts.tcp_unacknowledged)
+        } else if windows.has_unacknowledged() && usual > timeouts.tcp_unacknowledged {
+            timeouts.tcp_unacknowledged
         } else if windows.last_window == 0 {
             usual.min(timeouts.tcp_max_retrans)
         } else {

@@ -93,7 +93,10 @@ impl Side {
         self.end = segment_end(syn);
         self.max_end = self.end;
         self.max_window = u32::from(syn.window).max(1);
-        self.take(Offers::of(syn));
+        // As in Linux (`tcp_options`), a SYN sent anew without options takes none back.
+        if syn.has_options() {
+            self.take(Offers::of(syn));
+        }
     }
 
     fn take(&mut self, offers: Offers) {

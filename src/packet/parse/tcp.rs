@@ -36,7 +36,12 @@ pub(super) fn read(datagram: &Datagram<'_>) -> Head {
 ///
 /// Not by etherparse's iterator, which ends at the first option that it does not know (Fast Open,
 /// MD5 signature), so that what follows would be lost.
-fn read_options(segment: &mut TcpSegment, mut options: &[u8]) {
+fn read_options(segment: &mut TcpSegment, options: &[u8]) {
+    read_listed(segment, options);
+    segment.other_options = !options.is_empty() && !segment.has_options();
+}
+
+fn read_listed(segment: &mut TcpSegment, mut options: &[u8]) {
     while let Some((&kind, behind)) = options.split_first() {
         options = match kind {
             tcp_option::KIND_END => return,
@@ -61,7 +66,10 @@ fn read_option(segment: &mut TcpSegment, kind: u8, value: &[u8]) {
     match (kind, value) {
         (tcp_option::KIND_WINDOW_SCALE, [shift]) => segment.window_scale = Some(*shift),
         (tcp_option::KIND_SELECTIVE_ACK_PERMITTED, []) => segment.sack_permitted = true,
-        (tcp_option::KIND_SELECTIVE_ACK, blocks) => read_sack(segment, blocks),
+        // Linux (`tcp_sack`) reads the first one only.
+        (tcp_option::KIND_SELECTIVE_ACK, blocks) if segment.sack.as_slice().is_empty() => {
+            read_sack(segment, blocks);
+        }
         _ => {}
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn read(datagram: &Datagram<'_>) -> Head {
         (Protocol::UDP_LITE, _) => udp_lite(datagram),
         (Protocol::SCTP, _) => sctp::read(datagram),
         (Protocol::DCCP, _) => dccp(datagram),
-        (Protocol::GRE, _) => gre::read(datagram.payload),
+        (Protocol::GRE, _) if datagram.malformed.is_none() => gre::read(datagram.payload),
         (Protocol::ICMP, Family::V4) | (Protocol::ICMPV6, Family::V6) => icmp::read(datagram),
         _ => Head::NONE,
     }

@@ -1,6 +1,6 @@
 //! TCP conversations.
 
-use portcullis::conntrack::{Limits, TcpTracking};
+use portcullis::conntrack::{Limits, TcpTracking, Timeouts};
 use portcullis::{ConnState, ConnTable};
 
 use super::script::{Script, key, play, play_with, run};
@@ -387,4 +387,36 @@ fn a_segment_without_its_header_is_invalid() {
     assert_eq!(accept(&mut table, &bare, at(0)).state, ConnState::Invalid);
     let ping = super::icmp(addrs("10.0.0.5", "198.51.100.10"), 8, 0, 1);
     assert_eq!(accept(&mut table, &ping, at(0)).state, ConnState::New);
+}
+
+/// A timeout for data not acknowledged that is no shorter than the usual one leaves the one for a
+/// closed window in force.
+#[test]
+fn a_closed_window_counts_when_unacknowledged_data_does_not() {
+    let mut timeouts = Timeouts::default();
+    (timeouts.tcp_unacknowledged, timeouts.tcp_max_retrans) = (500_000, 100);
+    let limits = Limits::new(4).timeouts(timeouts);
+    let mut table = ConnTable::new(&limits, [3; 16]);
+    run(&mut table, Script::new(HANDSHAKE));
+    run(&mut table, Script::new("< A seq=1 ack=1 len=10 win=0 : established ESTABLISHED"));
+    assert_eq!(table.connection(&key(), at(0)).unwrap().deadline.since(at(0)).as_secs(), 100);
+}
+
+/// A SYN sent anew without options leaves those in force that the one before it offered.
+#[test]
+fn a_later_syn_without_options_takes_none_back() {
+    let opened = |second: &str| {
+        format!(
+            "
+            > S seq=0 scale=7              : new SYN_SENT
+            > S seq=10 {second}            : new SYN_SENT
+            < SA seq=0 ack=11 win=10 scale=0 : established SYN_RECV
+            > A seq=11 ack=1 win=100       : established ESTABLISHED
+            < A seq=1 ack=11 len=10        : established ESTABLISHED
+            "
+        )
+    };
+    let far = "< A seq=12000 ack=11 len=1 win=0 : ";
+    play(&format!("{}{far}established ESTABLISHED", opened("")));
+    play(&format!("{}{far}invalid ESTABLISHED", opened("sackok=1")));
 }

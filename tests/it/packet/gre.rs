@@ -40,3 +40,11 @@ fn version_1_carries_ppp() {
     assert_eq!(packet.transport, Transport::None);
     assert_eq!(read(&[]).transport, Transport::Gre(GreHeader::default()));
 }
+
+/// Destination options that reach beyond the packet leave no byte of the header.
+#[test]
+fn behind_extension_headers_that_are_cut() {
+    let packet = Packet::from_ip(&ipv6(60, &[47, 1, 1, 4, 0, 0, 0, 0])).unwrap();
+    assert_eq!(packet.malformed, Some(Malformed::ShortTransport));
+    assert_eq!(packet.transport, Transport::None);
+}

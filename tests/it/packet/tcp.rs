@@ -106,3 +106,19 @@ fn cut_at_every_length() {
         assert_eq!(packet.tcp_segment().is_some(), len >= 20);
     }
 }
+
+#[test]
+fn whether_there_are_options_at_all() {
+    assert!(!segment(&syn(&[])).has_options());
+    for options in [&[1, 1, 1, 1][..], &[2, 4, 5, 0xb4], &[0; 4], &[3, 3, 7, 1], &[4, 2, 1, 1]] {
+        assert!(segment(&syn(options)).has_options(), "{options:?}");
+    }
+    assert!(!TcpSegment::new(TcpFlags::SYN).has_options());
+}
+
+#[test]
+fn the_first_selective_acknowledgement_counts() {
+    let block = |edge: u8| [5, 10, 0, 0, 0, 1, 0, 0, 0, edge];
+    let read = segment(&syn(&[&[1, 1][..], &block(7), &[1, 1], &block(9)].concat()));
+    assert_eq!(read.sack.as_slice(), [SackBlock { left: 1, right: 7 }]);
+}
