@@ -5,9 +5,11 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
+use portcullis::conntrack::helper::Ftp;
 use portcullis::conntrack::{Conntrack, Limits, Time};
 use portcullis::packet::{
-    Checksum, IcmpMessage, Quote, SackBlock, TcpFlags, TcpSegment, Transport,
+    Checksum, GreHeader, IcmpMessage, Quote, SackBlock, SctpChunk, SctpHeader, TcpFlags,
+    TcpSegment, Transport,
 };
 use portcullis::{
     Action, Addrs, Config, ConnState, ConnTable, Fragment, Order, Packet, Ports, Protocol, Rule,
@@ -28,6 +30,8 @@ struct Input {
 struct Step {
     wait: Wait,
     packet: Source,
+    /// For the FTP helper.
+    payload: Vec<u8>,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -51,6 +55,7 @@ struct Built {
     ends: u8,
     ports: u8,
     fragment: u8,
+    zone: u8,
     content: Content,
 }
 
@@ -58,6 +63,8 @@ struct Built {
 enum Content {
     Tcp(Segment),
     Udp,
+    Sctp { tag: u8, init: Option<u8>, chunks: Vec<(u8, u8)> },
+    Gre { call_id: Option<u8> },
     Icmp { icmp_type: u8, code: u8, identifier: Option<u8>, quote: Option<QuoteOf> },
     Other { protocol: u8 },
 }
@@ -88,6 +95,17 @@ impl Built {
         let (protocol, transport) = match &self.content {
             Content::Tcp(segment) => (Protocol::TCP, Transport::Tcp(segment.header())),
             Content::Udp => (Protocol::UDP, Transport::None),
+            Content::Sctp { tag, init, chunks } => {
+                let chunk = |&(chunk_type, flags): &_| SctpChunk { chunk_type, flags };
+                let chunks: Vec<SctpChunk> = chunks.iter().map(chunk).collect();
+                let mut header = SctpHeader::new(u32::from(*tag), &chunks);
+                header.initiate_tag = init.map(u32::from);
+                (Protocol::SCTP, Transport::Sctp(header))
+            }
+            Content::Gre { call_id } => {
+                let header = call_id.map(|id| GreHeader::with_call_id(u16::from(id)));
+                (Protocol::GRE, Transport::Gre(header.unwrap_or_default()))
+            }
             Content::Icmp { icmp_type, code, identifier, quote } => {
                 let mut message = IcmpMessage::new(*icmp_type, *code);
                 message.identifier = identifier.map(u16::from);
@@ -104,6 +122,8 @@ impl Built {
             1 => Fragment::Later,
             _ => Fragment::Whole,
         };
+        packet.zone = u16::from(self.zone & 1);
+        packet.notrack = self.zone == 0xff;
         packet.ports = (self.ports != 0xff).then(|| ports(self.ports));
         packet
     }
@@ -163,7 +183,8 @@ fn after(now: Time, wait: &Wait) -> Time {
 fuzz_target!(|input: Input| {
     let rules = rules();
     let capacity = usize::from(input.capacity % 16);
-    let table = ConnTable::new(&Limits::new(capacity as u32), [5; 16]);
+    let limits = Limits::new(capacity as u32).helped(2);
+    let table = ConnTable::new(&limits, [5; 16]).with_helper(Ftp::new().port(1));
     let order = if input.known_first { Order::KnownFirst } else { Order::RulesFirst };
     let matcher = StatefulMatcher::compile(&rules, table, &Config::new()).unwrap();
     let mut firewall = matcher.order(order);
@@ -180,14 +201,16 @@ fuzz_target!(|input: Input| {
             }
         };
         let expected = firewall.conntrack().clone().look_up(&packet, now);
-        let decision = firewall.classify(&packet, now);
+        let decision = firewall.classify_with_payload(&packet, &step.payload, now);
         assert_eq!(decision.tracked, Some(expected.tracked));
         let by_rules = rules.first_match(&packet, decision.tracked);
         let known = matches!(expected.tracked.state, ConnState::Established | ConnState::Related);
-        if known && order == Order::KnownFirst {
+        let unasked = known && order == Order::KnownFirst;
+        if decision.refused.is_some() {
+            let rule = if unasked { None } else { by_rules.rule };
+            assert_eq!((decision.action, decision.rule), (&Action::Drop, rule));
+        } else if unasked {
             assert_eq!((decision.action, decision.rule), (&Action::Accept, None));
-        } else if decision.refused.is_some() {
-            assert_eq!((decision.action, decision.rule), (&Action::Drop, by_rules.rule));
         } else {
             assert_eq!(decision, by_rules);
         }

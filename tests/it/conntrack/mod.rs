@@ -1,6 +1,7 @@
 //! The connection table and the stateful matcher, packet by packet.
 
 mod batch;
+mod differential;
 mod helper;
 mod matcher;
 mod model;
