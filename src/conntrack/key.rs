@@ -362,6 +362,20 @@ impl Key {
         [low_0, low_1, high_0, high_1, self.rest]
     }
 
+    /// The network that one end belongs to, in its zone, as a key that has nothing else.
+    pub(super) fn network(&self, end: End, v4_prefix: u8, v6_prefix: u8) -> Self {
+        let [high, low] = match end {
+            End::Low => self.low,
+            End::High => self.high,
+        };
+        let address = u128::from(high) << 64 | u128::from(low);
+        let (width, prefix) = if self.is_v4() { (32, v4_prefix) } else { (128, v6_prefix) };
+        let host_bits = width - u32::from(prefix).min(width);
+        let network = address.checked_shr(host_bits).unwrap_or(0);
+        let rest = self.rest & (ZONE | 0xff);
+        Self { low: halves(network), high: [0; 2], rest }
+    }
+
     pub(super) const fn protocol(&self) -> Protocol {
         Protocol((self.rest >> 8) as u8)
     }

@@ -18,6 +18,12 @@ pub struct Limits {
     /// The most connections at a time; memory for all of them, some 150 bytes each, is taken
     /// when the table is made.
     pub capacity: u32,
+    /// The most connections that one source opens at a time; `None` (the default) for any number.
+    /// Counting takes nine bytes more for each connection.
+    pub per_source: Option<SourceLimit>,
+    /// The most connections of one [zone](crate::Packet::zone) at a time; `None` (the default) for any
+    /// number. Counting takes 256 KiB.
+    pub per_zone: Option<u32>,
     /// The most connections that [helpers](super::helper) read at a time (default 1024); memory for
     /// all of them, some 1,200 bytes each, is taken with the first helper. One more displaces the one
     /// that has not been read for longest.
@@ -31,7 +37,28 @@ pub struct Limits {
 impl Limits {
     /// At most `capacity` connections, everything else as Linux has it.
     pub fn new(capacity: u32) -> Self {
-        Self { capacity, helped: 1024, timeouts: Timeouts::default(), tcp: TcpTracking::default() }
+        Self {
+            capacity,
+            per_source: None,
+            per_zone: None,
+            helped: 1024,
+            timeouts: Timeouts::default(),
+            tcp: TcpTracking::default(),
+        }
+    }
+
+    /// Limits how many connections one source opens.
+    #[must_use]
+    pub fn per_source(mut self, limit: SourceLimit) -> Self {
+        self.per_source = Some(limit);
+        self
+    }
+
+    /// Limits how many connections one zone has.
+    #[must_use]
+    pub fn per_zone(mut self, connections: u32) -> Self {
+        self.per_zone = Some(connections);
+        self
     }
 
     /// Replaces how many connections helpers read.
@@ -60,6 +87,44 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self::new(1 << 16)
+    }
+}
+
+/// How many connections one source may have opened at a time. Beyond that its new ones are
+/// [refused](crate::packet::Refused::SourceLimit); those that it has stay.
+///
+/// A source is an address or a whole network, in its zone. Whoever has an IPv6 network can use any
+/// address of it, so that networks are what to count there.
+///
+/// # Examples
+///
+/// ```
+/// use portcullis::conntrack::{Limits, SourceLimit};
+///
+/// let limits = Limits::new(100_000).per_source(SourceLimit::new(200).prefixes(32, 56));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceLimit {
+    /// The most connections.
+    pub connections: u16,
+    /// How many bits of an IPv4 address count (default 32; more count as 32).
+    pub v4_prefix: u8,
+    /// How many bits of an IPv6 address count (default 64; more than 128 count as 128).
+    pub v6_prefix: u8,
+}
+
+impl SourceLimit {
+    /// At most `connections` for each IPv4 address and each /64 of IPv6.
+    pub const fn new(connections: u16) -> Self {
+        Self { connections, v4_prefix: 32, v6_prefix: 64 }
+    }
+
+    /// Replaces how many bits of an address count.
+    #[must_use]
+    pub const fn prefixes(mut self, v4: u8, v6: u8) -> Self {
+        (self.v4_prefix, self.v6_prefix) = (v4, v6);
+        self
     }
 }
 

@@ -20,6 +20,7 @@ mod icmp;
 mod index;
 mod key;
 mod limits;
+mod quota;
 pub(crate) mod rings;
 mod sctp;
 pub(crate) mod sip;
@@ -31,7 +32,7 @@ mod tracker;
 mod wheel;
 
 pub use connection::Connection;
-pub use limits::{Limits, TcpTracking, Timeouts};
+pub use limits::{Limits, SourceLimit, TcpTracking, Timeouts};
 pub use sctp::SctpState;
 pub use table::{ConnTable, Counts};
 pub use tcp::TcpState;

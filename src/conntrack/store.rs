@@ -3,10 +3,12 @@ use alloc::vec::Vec;
 use super::Time;
 use super::entry::{Entry, Rank};
 use super::index::Index;
-use super::key::Key;
+use super::key::{End, Key};
+use super::quota::Quotas;
 use super::rings::Rings;
 use super::sip::Sip;
 use super::wheel::Wheel;
+use crate::packet::Refused;
 use crate::simd::{Chosen, Kernel, Lanes, prefetch};
 
 /// The entries of a table and what finds them by key, by deadline and by rank, kept in step. All
@@ -20,6 +22,8 @@ pub(super) struct Store {
     ranks: Rings,
     /// The number of the first vacant entry, which has the number of the next.
     vacant: u32,
+    /// How many connections there are of whom, if that is limited.
+    quotas: Option<Quotas>,
     sip: Sip,
     /// The longest timeout, in seconds.
     longest: u32,
@@ -50,9 +54,15 @@ impl Store {
             wheel: Wheel::new(capacity),
             ranks: Rings::new(capacity, Rank::ALL.len() as u32),
             vacant: 0,
+            quotas: None,
             sip,
             longest,
         }
+    }
+
+    /// The same with what is counted of sources and zones. It must be empty.
+    pub(super) fn with_quotas(self, quotas: Option<Quotas>) -> Self {
+        Self { quotas, ..self }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -142,6 +152,9 @@ impl Store {
         if let Some(rank) = entry.rank {
             self.ranks.push(rank as u32, number);
         }
+        if let Some(quotas) = &mut self.quotas {
+            quotas.add(&entry.key, entry.opener);
+        }
         *place = entry;
         self.index.insert(hash, number);
     }
@@ -195,6 +208,20 @@ impl Store {
         }
     }
 
+    /// Why one more connection with this key, opened by this end, would be too many of its source or
+    /// its zone, if it would.
+    pub(super) fn refusal(&self, key: &Key, opener: End) -> Option<Refused> {
+        self.quotas.as_ref()?.refusal(key, opener)
+    }
+
+    /// As [`collect_for_room`](Self::collect_for_room), room or not.
+    pub(super) fn collect_all_due(&mut self, visits: usize, now: Time) {
+        for _ in 0..visits {
+            let Some(number) = self.wheel.pop_current(now) else { return };
+            self.visit(number, now);
+        }
+    }
+
     /// Removes the oldest of the least established connections; whether there is one that may be
     /// displaced.
     pub(super) fn displace(&mut self) -> bool {
@@ -203,7 +230,10 @@ impl Store {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::new(self.entries.len() as u32, self.sip, self.longest);
+        let mut quotas = self.quotas.take();
+        quotas.iter_mut().for_each(Quotas::clear);
+        let empty = Self::new(self.entries.len() as u32, self.sip, self.longest);
+        *self = empty.with_quotas(quotas);
     }
 
     fn is(&self, number: u32, key: &Key) -> bool {
@@ -215,6 +245,9 @@ impl Store {
         self.ranks.remove(number);
         let Some(entry) = self.entries.get_mut(number as usize) else { return };
         if self.index.remove(entry.key.hash(&self.sip), number) {
+            if let Some(quotas) = &mut self.quotas {
+                quotas.remove(&entry.key, entry.opener);
+            }
             *entry = Entry::vacant(self.vacant);
             self.vacant = number;
         }

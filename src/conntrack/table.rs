@@ -8,6 +8,7 @@ use super::ahead::Ahead;
 use super::helper::{Helper, Message, Pool};
 use super::index::MAX_CAPACITY;
 use super::key::{Flow, Key, Subject};
+use super::quota::Quotas;
 use super::sip::Sip;
 use super::store::{Sought, Store};
 use super::{Connection, Conntrack, Limits, Lookup, Time};
@@ -81,6 +82,10 @@ pub struct Counts {
     pub expected: u64,
     /// Connections not admitted because the table was full.
     pub refused: u64,
+    /// Connections not admitted because their source had as many as it may.
+    pub refused_by_source: u64,
+    /// Connections not admitted because their zone had as many as it may.
+    pub refused_by_zone: u64,
     /// Connections that made room for a new one before their time.
     pub displaced: u64,
 }
@@ -95,8 +100,10 @@ impl ConnTable {
     pub fn new(limits: &Limits, secret: [u8; 16]) -> Self {
         let mut limits = limits.clone();
         limits.capacity = limits.capacity.min(MAX_CAPACITY);
+        let sip = Sip::new(secret);
         Self {
-            store: Store::new(limits.capacity, Sip::new(secret), limits.timeouts.longest()),
+            store: Store::new(limits.capacity, sip, limits.timeouts.longest())
+                .with_quotas(Quotas::new(&limits, sip)),
             missed: None,
             pool: None,
             limits,
@@ -212,6 +219,7 @@ impl Conntrack for ConnTable {
         }
         let Some(hash) = self.unknown(&flow.key, now) else { return Ok(()) };
         let Some(mut entry) = opened(&flow, packet, &self.limits, now) else { return Ok(()) };
+        self.check_quotas(&flow, now)?;
         self.make_room(now)?;
         let expected = self.pool.as_ref().and_then(|pool| pool.find(&flow, &self.store, now));
         entry.flag_if(expected.is_some(), ConnFlag::Expected);
@@ -350,6 +358,20 @@ impl ConnTable {
                 self.store.find_live(key, Sought::with(hash), now).is_none().then_some(hash)
             }
         }
+    }
+
+    /// Whether the flow's source and zone may have one more connection.
+    fn check_quotas(&mut self, flow: &Flow, now: Time) -> Result<(), Refused> {
+        if self.store.refusal(&flow.key, flow.sender).is_none() {
+            return Ok(());
+        }
+        self.store.collect_all_due(VISITS_WHEN_FULL, now);
+        let Some(refused) = self.store.refusal(&flow.key, flow.sender) else { return Ok(()) };
+        match refused {
+            Refused::ZoneLimit => self.counts.refused_by_zone += 1,
+            _ => self.counts.refused_by_source += 1,
+        }
+        Err(refused)
     }
 
     fn make_room(&mut self, now: Time) -> Result<(), Refused> {

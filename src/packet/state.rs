@@ -276,6 +276,10 @@ fn asking(key: FlowKey) -> FlowKey {
 pub enum Refused {
     /// The connection table is full of connections that a new one may not displace.
     TableFull,
+    /// The source has opened as many connections as it may.
+    SourceLimit,
+    /// The zone has as many connections as it may.
+    ZoneLimit,
     /// A [helper](crate::conntrack::helper) cannot read what the packet announces.
     Unreadable,
     /// The packet announces a connection that another one has announced already.
@@ -286,6 +290,10 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::TableFull => "the connection table is full; raise Limits::capacity",
+            Self::SourceLimit => {
+                "the source has opened as many connections as Limits::per_source allows"
+            }
+            Self::ZoneLimit => "the zone has as many connections as Limits::per_zone allows",
             Self::Unreadable => "the packet announces a connection and is cut short or malformed",
             Self::AlreadyExpected => "the connection that the packet announces is expected already",
         })

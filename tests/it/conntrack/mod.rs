@@ -6,6 +6,7 @@ mod helper;
 mod matcher;
 mod model;
 mod protocols;
+mod quota;
 mod script;
 mod sctp;
 mod table;
