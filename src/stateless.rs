@@ -68,6 +68,12 @@ impl<A> StatelessMatcher<'_, A> {
         self.compiled.decide_batch(packets, decisions);
     }
 
+    /// [`classify_key`](Self::classify_key) of several: `decisions[i]` on `keys[i]`, as far as both
+    /// slices go.
+    pub fn classify_keys<'m>(&'m self, keys: &[FlowKey], decisions: &mut [Decision<'m, A>]) {
+        self.compiled.decide_keys(keys, decisions);
+    }
+
     /// Bytes that the compiled form takes.
     pub fn memory_bytes(&self) -> usize {
         self.compiled.memory_bytes()

@@ -39,14 +39,14 @@ impl Sip {
         lanes: impl Lanes,
         message: &[[u64; 8]; WORDS],
     ) -> [u64; 8] {
-        let all = |word: u64| Eight(lanes, lanes.words(&[word; 8]));
+        let all = |word: u64| Eight(lanes, lanes.longs(&[word; 8]));
         let mut state = State(self.0.map(all));
         for words in message {
-            state.absorb(Eight(lanes, lanes.words(words)));
+            state.absorb(Eight(lanes, lanes.longs(words)));
         }
         state.absorb(all(length(WORDS)));
         let Eight(_, hashes) = state.finish(all(0xff));
-        lanes.numbers(hashes)
+        lanes.long_numbers(hashes)
     }
 }
 
@@ -120,7 +120,7 @@ impl Word for u64 {
 }
 
 #[derive(Clone, Copy)]
-struct Eight<L: Lanes>(L, L::Words);
+struct Eight<L: Lanes>(L, L::Longs);
 
 impl<L: Lanes> Word for Eight<L> {
     #[inline(always)]

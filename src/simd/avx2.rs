@@ -1,6 +1,6 @@
 use core::arch::x86_64::*;
 
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, TOGETHER};
 
 cpufeatures::new!(features, "avx2", "bmi1", "bmi2", "popcnt");
 
@@ -28,50 +28,78 @@ impl Avx2 {
 }
 
 impl Lanes for Avx2 {
-    type Pair = [__m256i; 2];
-    type Outside = __m256i;
-    type Words = [__m256i; 2];
+    type Longs = [__m256i; 2];
+    type Words = [u32; 16];
+    type Row = __m256i;
+    type Column = [__m256i; 2];
 
     #[inline(always)]
-    fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize {
+    fn words(self, pairs: [u64; 8]) -> [u32; 16] {
+        super::split(pairs)
+    }
+
+    #[inline(always)]
+    fn count_below(self, thresholds: &[u8; 64], words: [u32; 16], index: u32) -> usize {
+        self.count_below_number(thresholds, words.get(index as usize % 16).map_or(0, |word| *word))
+    }
+
+    #[inline(always)]
+    fn count_below_number(self, thresholds: &[u8; 64], number: u32) -> usize {
         // SAFETY: an `Avx2` is made only where the processor has the instructions.
-        unsafe { count_below(thresholds, value) }
+        unsafe { count_below(thresholds, number) }
     }
 
     #[inline(always)]
-    fn pair(self, a: u16, b: u16) -> [__m256i; 2] {
+    fn row_of(self, halves: [u64; 2]) -> __m256i {
         // SAFETY: as above.
-        unsafe { pair(a, b) }
+        unsafe { row(halves) }
     }
 
     #[inline(always)]
-    fn inside(self) -> __m256i {
-        // SAFETY: as above.
-        unsafe { inside() }
+    fn column(self, numbers: &[u32; TOGETHER]) -> [__m256i; 2] {
+        let (halves, _) = numbers.as_chunks::<8>();
+        // SAFETY: 32 readable bytes; the load needs no alignment. For the rest as above.
+        [0, 1].map(|i| unsafe { _mm256_loadu_si256(halves[i].as_ptr().cast()) })
     }
 
     #[inline(always)]
-    fn add(
+    fn numbers(self, column: [__m256i; 2]) -> [u32; TOGETHER] {
+        let mut numbers = [0; TOGETHER];
+        for (half, column) in numbers.as_chunks_mut::<8>().0.iter_mut().zip(column) {
+            // SAFETY: 32 writable bytes; the store needs no alignment. For the rest as above.
+            unsafe { _mm256_storeu_si256(half.as_mut_ptr().cast(), column) };
+        }
+        numbers
+    }
+
+    #[inline(always)]
+    fn add_where_below(
         self,
-        outside: __m256i,
-        first: &[u8; 64],
-        last: &[u8; 64],
-        pair: [__m256i; 2],
-    ) -> __m256i {
+        sums: [__m256i; 2],
+        amount: u32,
+        threshold: u32,
+        numbers: [__m256i; 2],
+    ) -> [__m256i; 2] {
         // SAFETY: as above.
-        unsafe { add(outside, first, last, pair) }
+        unsafe { add_where_below(sums, amount, threshold, numbers) }
     }
 
     #[inline(always)]
-    fn inside_lanes(self, outside: __m256i) -> u16 {
+    fn below(self, thresholds: &[u8; 64], picks: &[u8; 64], words: [u32; 16]) -> u16 {
         // SAFETY: as above.
-        unsafe { inside_lanes(outside) }
+        unsafe { below(thresholds, picks, words) }
     }
 
     #[inline(always)]
-    fn at_least(self, numbers: &[u8; 64], value: u32) -> u16 {
+    fn row(self, words: [u32; 16], picks: [u8; 8]) -> __m256i {
         // SAFETY: as above.
-        unsafe { at_least(numbers, value) }
+        unsafe { row(super::row(&words, picks)) }
+    }
+
+    #[inline(always)]
+    fn holding(self, first: &[u8; 64], last: &[u8; 64], row: __m256i) -> u8 {
+        // SAFETY: as above.
+        unsafe { holding(first, last, row) }
     }
 
     #[inline(always)]
@@ -81,15 +109,15 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn words(self, numbers: &[u64; 8]) -> [__m256i; 2] {
+    fn longs(self, numbers: &[u64; 8]) -> [__m256i; 2] {
         // SAFETY: as above.
-        unsafe { words(numbers) }
+        unsafe { longs(numbers) }
     }
 
     #[inline(always)]
-    fn numbers(self, words: [__m256i; 2]) -> [u64; 8] {
+    fn long_numbers(self, words: [__m256i; 2]) -> [u64; 8] {
         // SAFETY: as above.
-        unsafe { numbers(words) }
+        unsafe { long_numbers(words) }
     }
 
     #[inline(always)]
@@ -120,62 +148,78 @@ fn load(bytes: &[u8; 32]) -> __m256i {
 
 #[target_feature(enable = "avx2,popcnt")]
 #[inline]
-fn count_below(thresholds: &[u8; 64], value: u16) -> usize {
-    let value = _mm256_set1_epi16(value.cast_signed());
+fn count_below(thresholds: &[u8; 64], value: u32) -> usize {
+    let value = _mm256_set1_epi32(value.cast_signed());
     let mut not_below = 0;
     for half in thresholds.as_chunks::<32>().0 {
         let half = load(half);
-        let lanes = _mm256_cmpeq_epi16(_mm256_max_epu16(half, value), half);
-        not_below += _mm256_movemask_epi8(lanes).count_ones() / 2;
-    }
-    32 - not_below as usize
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn pair(a: u16, b: u16) -> [__m256i; 2] {
-    [_mm256_set1_epi16(a.cast_signed()), _mm256_set1_epi16(b.cast_signed())]
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn inside() -> __m256i {
-    _mm256_setzero_si256()
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn add(outside: __m256i, first: &[u8; 64], last: &[u8; 64], pair: [__m256i; 2]) -> __m256i {
-    let mut outside = outside;
-    let halves = first.as_chunks::<32>().0.iter().zip(last.as_chunks::<32>().0);
-    for (value, (first, last)) in pair.into_iter().zip(halves) {
-        let below = _mm256_subs_epu16(load(first), value);
-        let above = _mm256_subs_epu16(value, load(last));
-        outside = _mm256_or_si256(outside, _mm256_or_si256(below, above));
-    }
-    outside
-}
-
-/// One bit for each of 16 lanes of 2 bytes that are zero.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn inside_lanes(outside: __m256i) -> u16 {
-    let inside = _mm256_cmpeq_epi16(outside, _mm256_setzero_si256());
-    let (low, high) = (_mm256_castsi256_si128(inside), _mm256_extracti128_si256::<1>(inside));
-    _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u16
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn at_least(numbers: &[u8; 64], value: u32) -> u16 {
-    let value = _mm256_set1_epi32(value.cast_signed());
-    let mut mask = 0;
-    for (i, half) in numbers.as_chunks::<32>().0.iter().enumerate() {
-        let half = load(half);
         let lanes = _mm256_cmpeq_epi32(_mm256_max_epu32(half, value), half);
-        mask |= (_mm256_movemask_ps(_mm256_castsi256_ps(lanes)) as u16) << (8 * i);
+        not_below += _mm256_movemask_ps(_mm256_castsi256_ps(lanes)).count_ones();
+    }
+    16 - not_below as usize
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn add_where_below(
+    sums: [__m256i; 2],
+    amount: u32,
+    threshold: u32,
+    numbers: [__m256i; 2],
+) -> [__m256i; 2] {
+    let threshold = _mm256_set1_epi32(threshold.cast_signed());
+    let amount = _mm256_set1_epi32(amount.cast_signed());
+    let [a, b] = [0, 1].map(|i| {
+        let not_above = _mm256_cmpeq_epi32(_mm256_max_epu32(numbers[i], threshold), threshold);
+        _mm256_add_epi32(sums[i], _mm256_andnot_si256(not_above, amount))
+    });
+    [a, b]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn below(thresholds: &[u8; 64], picks: &[u8; 64], words: [u32; 16]) -> u16 {
+    let mut mask = 0;
+    let halves = thresholds.as_chunks::<32>().0.iter().zip(picks.as_chunks::<32>().0);
+    for (i, (thresholds, picks)) in halves.enumerate() {
+        let (thresholds, picks) = (load(thresholds), load(picks));
+        let [low, high] = [0, 8].map(|first| {
+            let half: [u32; 8] = core::array::from_fn(|i| words[first + i]);
+            // SAFETY: 32 readable bytes; the load needs no alignment.
+            let half = unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
+            _mm256_permutevar8x32_epi32(half, picks)
+        });
+        // The bit that tells the halves apart becomes the sign.
+        let from_high = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(picks));
+        let (low, high) = (_mm256_castsi256_ps(low), _mm256_castsi256_ps(high));
+        let values = _mm256_castps_si256(_mm256_blendv_ps(low, high, from_high));
+        let not_below = _mm256_cmpeq_epi32(_mm256_max_epu32(thresholds, values), thresholds);
+        mask |= (!_mm256_movemask_ps(_mm256_castsi256_ps(not_below)) as u16 & 0xff) << (8 * i);
     }
     mask
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn row([low, high]: [u64; 2]) -> __m256i {
+    _mm256_broadcastsi128_si256(_mm_set_epi64x(high.cast_signed(), low.cast_signed()))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn holding(first: &[u8; 64], last: &[u8; 64], words: __m256i) -> u8 {
+    // All numbers but the eighth of each box.
+    let tested = row([u64::MAX, u64::MAX >> 16]);
+    let mut held = 0;
+    let halves = first.as_chunks::<32>().0.iter().zip(last.as_chunks::<32>().0);
+    for (i, (first, last)) in halves.enumerate() {
+        let below = _mm256_subs_epu16(load(first), words);
+        let above = _mm256_subs_epu16(words, load(last));
+        let outside = _mm256_and_si256(tested, _mm256_or_si256(below, above));
+        let inside = _mm256_cmpeq_epi64(outside, _mm256_setzero_si256());
+        held |= (_mm256_movemask_pd(_mm256_castsi256_pd(inside)) as u8) << (4 * i);
+    }
+    held
 }
 
 #[target_feature(enable = "avx2")]
@@ -195,7 +239,7 @@ fn masked_equal(numbers: &[u32; 16], mask: u32, value: u32) -> u16 {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn words(numbers: &[u64; 8]) -> [__m256i; 2] {
+fn longs(numbers: &[u64; 8]) -> [__m256i; 2] {
     let mut words = [_mm256_setzero_si256(); 2];
     for (words, numbers) in words.iter_mut().zip(numbers.as_chunks::<4>().0) {
         // SAFETY: 32 readable bytes; the load needs no alignment.
@@ -206,7 +250,7 @@ fn words(numbers: &[u64; 8]) -> [__m256i; 2] {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn numbers([low, high]: [__m256i; 2]) -> [u64; 8] {
+fn long_numbers([low, high]: [__m256i; 2]) -> [u64; 8] {
     let mut numbers = [0; 8];
     for (words, numbers) in [low, high].into_iter().zip(numbers.as_chunks_mut::<4>().0) {
         // SAFETY: 32 bytes that may be written; the store needs no alignment.

@@ -1,6 +1,6 @@
 use core::arch::x86_64::*;
 
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, TOGETHER};
 
 cpufeatures::new!(
     features, "avx512f", "avx512bw", "avx512dq", "avx512vl", "bmi1", "bmi2", "popcnt"
@@ -30,44 +30,77 @@ impl Avx512 {
 }
 
 impl Lanes for Avx512 {
-    type Pair = __m512i;
-    type Outside = __m512i;
+    type Longs = __m512i;
     type Words = __m512i;
+    type Row = __m512i;
+    type Column = __m512i;
 
     #[inline(always)]
-    fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize {
+    fn words(self, pairs: [u64; 8]) -> __m512i {
         // SAFETY: an `Avx512` is made only where the processor has the instructions.
-        unsafe { count_below(thresholds, value) }
+        unsafe { words(pairs) }
     }
 
     #[inline(always)]
-    fn pair(self, a: u16, b: u16) -> __m512i {
+    fn count_below(self, thresholds: &[u8; 64], words: __m512i, index: u32) -> usize {
         // SAFETY: as above.
-        unsafe { pair(a, b) }
+        unsafe { count_below(thresholds, words, index) }
     }
 
     #[inline(always)]
-    fn inside(self) -> __m512i {
+    fn below(self, thresholds: &[u8; 64], picks: &[u8; 64], words: __m512i) -> u16 {
         // SAFETY: as above.
-        unsafe { inside() }
+        unsafe { below(thresholds, load(picks), words) }
     }
 
     #[inline(always)]
-    fn add(self, outside: __m512i, first: &[u8; 64], last: &[u8; 64], pair: __m512i) -> __m512i {
+    fn row(self, words: __m512i, picks: [u8; 8]) -> __m512i {
         // SAFETY: as above.
-        unsafe { add(outside, first, last, pair) }
+        unsafe { row(words, picks) }
     }
 
     #[inline(always)]
-    fn inside_lanes(self, outside: __m512i) -> u16 {
+    fn count_below_number(self, thresholds: &[u8; 64], number: u32) -> usize {
         // SAFETY: as above.
-        unsafe { inside_lanes(outside) }
+        unsafe { count_below_number(thresholds, number) }
     }
 
     #[inline(always)]
-    fn at_least(self, numbers: &[u8; 64], value: u32) -> u16 {
+    fn row_of(self, halves: [u64; 2]) -> __m512i {
         // SAFETY: as above.
-        unsafe { at_least(numbers, value) }
+        unsafe { row_of(halves) }
+    }
+
+    #[inline(always)]
+    fn column(self, numbers: &[u32; TOGETHER]) -> __m512i {
+        // SAFETY: 64 readable bytes; the load needs no alignment. For the rest as above.
+        unsafe { _mm512_loadu_epi32(numbers.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn numbers(self, column: __m512i) -> [u32; TOGETHER] {
+        let mut numbers = [0; TOGETHER];
+        // SAFETY: 64 writable bytes; the store needs no alignment. For the rest as above.
+        unsafe { _mm512_storeu_epi32(numbers.as_mut_ptr().cast(), column) };
+        numbers
+    }
+
+    #[inline(always)]
+    fn add_where_below(
+        self,
+        sums: __m512i,
+        amount: u32,
+        threshold: u32,
+        numbers: __m512i,
+    ) -> __m512i {
+        // SAFETY: as above.
+        unsafe { add_where_below(sums, amount, threshold, numbers) }
+    }
+
+    #[inline(always)]
+    fn holding(self, first: &[u8; 64], last: &[u8; 64], row: __m512i) -> u8 {
+        // SAFETY: as above.
+        unsafe { holding(first, last, row) }
     }
 
     #[inline(always)]
@@ -77,15 +110,15 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn words(self, numbers: &[u64; 8]) -> __m512i {
+    fn longs(self, numbers: &[u64; 8]) -> __m512i {
         // SAFETY: as above.
-        unsafe { words(numbers) }
+        unsafe { longs(numbers) }
     }
 
     #[inline(always)]
-    fn numbers(self, words: __m512i) -> [u64; 8] {
+    fn long_numbers(self, words: __m512i) -> [u64; 8] {
         // SAFETY: as above.
-        unsafe { numbers(words) }
+        unsafe { long_numbers(words) }
     }
 
     #[inline(always)]
@@ -114,44 +147,68 @@ fn load(bytes: &[u8; 64]) -> __m512i {
     unsafe { _mm512_loadu_epi8(bytes.as_ptr().cast()) }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2")]
 #[inline]
-fn count_below(thresholds: &[u8; 64], value: u16) -> usize {
-    let value = _mm512_set1_epi16(value.cast_signed());
-    _mm512_cmplt_epu16_mask(load(thresholds), value).count_ones() as usize
+fn words(pairs: [u64; 8]) -> __m512i {
+    let [a, b, c, d, e, f, g, h] = pairs.map(u64::cast_signed);
+    let low = _mm256_set_m128i(_mm_set_epi64x(d, c), _mm_set_epi64x(b, a));
+    let high = _mm256_set_m128i(_mm_set_epi64x(h, g), _mm_set_epi64x(f, e));
+    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
 }
 
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,popcnt")]
 #[inline]
-fn pair(a: u16, b: u16) -> __m512i {
-    _mm512_mask_set1_epi16(_mm512_set1_epi16(a.cast_signed()), 0xffff_0000, b.cast_signed())
+fn count_below(thresholds: &[u8; 64], words: __m512i, index: u32) -> usize {
+    let index = _mm512_set1_epi32(index.cast_signed());
+    below(thresholds, index, words).count_ones() as usize
+}
+
+#[target_feature(enable = "avx512f,avx512bw,popcnt")]
+#[inline]
+fn count_below_number(thresholds: &[u8; 64], number: u32) -> usize {
+    let number = _mm512_set1_epi32(number.cast_signed());
+    _mm512_cmplt_epu32_mask(load(thresholds), number).count_ones() as usize
 }
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn inside() -> __m512i {
-    _mm512_setzero_si512()
+fn row_of([low, high]: [u64; 2]) -> __m512i {
+    _mm512_broadcast_i32x4(_mm_set_epi64x(high.cast_signed(), low.cast_signed()))
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn add_where_below(sums: __m512i, amount: u32, threshold: u32, numbers: __m512i) -> __m512i {
+    let below = _mm512_cmplt_epu32_mask(_mm512_set1_epi32(threshold.cast_signed()), numbers);
+    _mm512_mask_add_epi32(sums, below, sums, _mm512_set1_epi32(amount.cast_signed()))
 }
 
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn add(outside: __m512i, first: &[u8; 64], last: &[u8; 64], pair: __m512i) -> __m512i {
-    let below = _mm512_subs_epu16(load(first), pair);
-    let above = _mm512_subs_epu16(pair, load(last));
-    _mm512_ternarylogic_epi32::<0xfe>(outside, below, above)
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-#[inline]
-fn inside_lanes(outside: __m512i) -> u16 {
-    let inside = _mm512_testn_epi16_mask(outside, outside);
-    (inside & (inside >> 16)) as u16
+fn below(thresholds: &[u8; 64], picks: __m512i, words: __m512i) -> u16 {
+    _mm512_cmplt_epu32_mask(load(thresholds), _mm512_permutexvar_epi32(picks, words))
 }
 
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn at_least(numbers: &[u8; 64], value: u32) -> u16 {
-    _mm512_cmpge_epu32_mask(load(numbers), _mm512_set1_epi32(value.cast_signed()))
+fn row(words: __m512i, picks: [u8; 8]) -> __m512i {
+    let picks = _mm_set_epi64x(0, i64::from_le_bytes(picks));
+    let picks = _mm512_broadcast_i32x4(_mm_cvtepu8_epi16(picks));
+    _mm512_permutexvar_epi16(picks, words)
+}
+
+/// Three numbers of 16 bits of four.
+const SEVEN: i64 = 0xffff_ffff_ffff;
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq")]
+#[inline]
+fn holding(first: &[u8; 64], last: &[u8; 64], row: __m512i) -> u8 {
+    // All numbers but the eighth of each box.
+    let tested = _mm512_set_epi64(SEVEN, -1, SEVEN, -1, SEVEN, -1, SEVEN, -1);
+    let below = _mm512_subs_epu16(load(first), row);
+    let above = _mm512_subs_epu16(row, load(last));
+    let outside = _mm512_ternarylogic_epi64::<0xe0>(tested, below, above);
+    _mm512_testn_epi64_mask(outside, outside)
 }
 
 #[target_feature(enable = "avx512f")]
@@ -165,14 +222,14 @@ fn masked_equal(numbers: &[u32; 16], mask: u32, value: u32) -> u16 {
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn words(numbers: &[u64; 8]) -> __m512i {
+fn longs(numbers: &[u64; 8]) -> __m512i {
     // SAFETY: 64 readable bytes; the load needs no alignment.
     unsafe { _mm512_loadu_epi64(numbers.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn numbers(words: __m512i) -> [u64; 8] {
+fn long_numbers(words: __m512i) -> [u64; 8] {
     let mut numbers = [0; 8];
     // SAFETY: 64 bytes that may be written; the store needs no alignment.
     unsafe { _mm512_storeu_epi64(numbers.as_mut_ptr().cast(), words) };

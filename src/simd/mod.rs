@@ -101,54 +101,91 @@ pub(crate) trait Kernel {
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
-/// What a backend can do. Numbers in byte arrays are little-endian `u16`, 32 of them: 16 lanes for
-/// one word of a packet, then 16 lanes for another.
+/// How many packets are on their way together.
+pub(crate) const TOGETHER: usize = 16;
+
+/// What a backend can do. Numbers in byte arrays are little-endian.
 pub(crate) trait Lanes: Copy {
-    /// Two words of a packet, each in all of its lanes.
-    type Pair: Copy;
+    /// Eight numbers of 64 bits.
+    type Longs: Copy;
 
-    /// For 16 lanes how far something is outside of something.
-    type Outside: Copy;
-
-    /// Eight 64-bit numbers.
+    /// Sixteen words of a packet.
     type Words: Copy;
 
-    /// How many of 32 thresholds are below `value`.
-    fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize;
+    /// Eight numbers of 16 bits, as many times side by side as boxes are tested at once.
+    type Row: Copy;
 
-    /// Two words side by side.
-    fn pair(self, a: u16, b: u16) -> Self::Pair;
+    /// A number for each of [`TOGETHER`] packets.
+    type Column: Copy;
 
-    /// Inside everywhere.
-    fn inside(self) -> Self::Outside;
+    /// Two words each, the lower one first.
+    fn words(self, pairs: [u64; 8]) -> Self::Words;
 
-    /// Adds to `outside` the lanes in which either word is not `first <= word <= last`.
-    fn add(
+    /// How many of 16 thresholds of 32 bits are below the word with this index, modulo 16.
+    fn count_below(self, thresholds: &[u8; 64], words: Self::Words, index: u32) -> usize;
+
+    /// The same for a word itself.
+    fn count_below_number(self, thresholds: &[u8; 64], number: u32) -> usize;
+
+    /// For each of 16 thresholds whether it is below the word with the index in `picks`, modulo 16:
+    /// bit `i` for threshold `i`.
+    fn below(self, thresholds: &[u8; 64], picks: &[u8; 64], words: Self::Words) -> u16;
+
+    /// Those halves of the words that `picks` names, modulo 32: the low half of the first is 0.
+    fn row(self, words: Self::Words, picks: [u8; 8]) -> Self::Row;
+
+    /// Eight halves, four in each number, the first one lowest.
+    fn row_of(self, halves: [u64; 2]) -> Self::Row;
+
+    /// Numbers side by side.
+    fn column(self, numbers: &[u32; TOGETHER]) -> Self::Column;
+
+    /// The numbers of a column.
+    fn numbers(self, column: Self::Column) -> [u32; TOGETHER];
+
+    /// Adds `amount` to the sums of the packets whose number is above `threshold`.
+    fn add_where_below(
         self,
-        outside: Self::Outside,
-        first: &[u8; 64],
-        last: &[u8; 64],
-        pair: Self::Pair,
-    ) -> Self::Outside;
+        sums: Self::Column,
+        amount: u32,
+        threshold: u32,
+        numbers: Self::Column,
+    ) -> Self::Column;
 
-    /// The lanes that nothing was outside in: bit `i` for lane `i`.
-    fn inside_lanes(self, outside: Self::Outside) -> u16;
-
-    /// For each of 16 `u32` whether it is at least `value`: bit `i` for number `i`.
-    fn at_least(self, numbers: &[u8; 64], value: u32) -> u16;
+    /// Whether the first seven numbers of the row are in the spans of four boxes, each of which has eight numbers
+    /// in `first` and in `last`: both of bits `2 * i` and `2 * i + 1` are set for box `i`, or not.
+    /// (One tells of the first four numbers, the other of the rest.)
+    fn holding(self, first: &[u8; 64], last: &[u8; 64], row: Self::Row) -> u8;
 
     /// For each of 16 numbers whether the bits of `mask` are those of `value`: bit `i` for number
     /// `i`.
     fn masked_equal(self, numbers: &[u32; 16], mask: u32, value: u32) -> u16;
 
-    fn words(self, numbers: &[u64; 8]) -> Self::Words;
+    fn longs(self, numbers: &[u64; 8]) -> Self::Longs;
 
-    fn numbers(self, words: Self::Words) -> [u64; 8];
+    fn long_numbers(self, words: Self::Longs) -> [u64; 8];
 
     /// The sums, without what carries over.
-    fn wrapping_add(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    fn wrapping_add(self, a: Self::Longs, b: Self::Longs) -> Self::Longs;
 
-    fn xor(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    fn xor(self, a: Self::Longs, b: Self::Longs) -> Self::Longs;
 
-    fn rotate_left<const BITS: u32>(self, words: Self::Words) -> Self::Words;
+    fn rotate_left<const BITS: u32>(self, words: Self::Longs) -> Self::Longs;
+}
+
+/// Eight halves of words, four in each number.
+#[inline(always)]
+fn row(words: &[u32; 16], picks: [u8; 8]) -> [u64; 2] {
+    let half = |pick: u8| {
+        let word = words.get(usize::from(pick / 2 % 16)).map_or(0, |word| *word);
+        u64::from((word >> (16 * (pick % 2))) as u16)
+    };
+    let [a, b, c, d, e, f, g, h] = picks.map(half);
+    [a | b << 16 | c << 32 | d << 48, e | f << 16 | g << 32 | h << 48]
+}
+
+/// Words from pairs, the lower one first.
+#[inline(always)]
+fn split(pairs: [u64; 8]) -> [u32; 16] {
+    core::array::from_fn(|i| (pairs[i / 2] >> (32 * (i % 2))) as u32)
 }

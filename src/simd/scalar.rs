@@ -1,4 +1,4 @@
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, TOGETHER};
 
 /// Out of line like the other backends, so that choosing among them is all that callers inline.
 #[inline(never)]
@@ -11,59 +11,89 @@ pub(super) fn run<K: Kernel>(kernel: K) -> K::Output {
 pub(super) struct Scalar;
 
 impl Lanes for Scalar {
-    type Pair = [u16; 2];
-    type Outside = [u16; 16];
-    type Words = [u64; 8];
+    type Longs = [u64; 8];
+    type Words = [u32; 16];
+    type Row = [u64; 2];
+    type Column = [u32; TOGETHER];
 
     #[inline(always)]
-    fn count_below(self, thresholds: &[u8; 64], value: u16) -> usize {
-        let (thresholds, _) = thresholds.as_chunks::<2>();
-        let below = thresholds.iter().map(|bytes| u16::from(u16::from_le_bytes(*bytes) < value));
-        usize::from(below.sum::<u16>())
+    fn words(self, pairs: [u64; 8]) -> [u32; 16] {
+        super::split(pairs)
     }
 
     #[inline(always)]
-    fn pair(self, a: u16, b: u16) -> [u16; 2] {
-        [a, b]
+    fn count_below(self, thresholds: &[u8; 64], words: [u32; 16], index: u32) -> usize {
+        self.count_below_number(thresholds, words.get(index as usize % 16).map_or(0, |word| *word))
     }
 
     #[inline(always)]
-    fn inside(self) -> [u16; 16] {
-        [0; 16]
+    fn count_below_number(self, thresholds: &[u8; 64], number: u32) -> usize {
+        let (thresholds, _) = thresholds.as_chunks::<4>();
+        let below = thresholds.iter().map(|bytes| u32::from(u32::from_le_bytes(*bytes) < number));
+        below.sum::<u32>() as usize
     }
 
     #[inline(always)]
-    fn add(
+    fn row_of(self, halves: [u64; 2]) -> [u64; 2] {
+        halves
+    }
+
+    #[inline(always)]
+    fn column(self, numbers: &[u32; TOGETHER]) -> [u32; TOGETHER] {
+        *numbers
+    }
+
+    #[inline(always)]
+    fn numbers(self, column: [u32; TOGETHER]) -> [u32; TOGETHER] {
+        column
+    }
+
+    #[inline(always)]
+    fn add_where_below(
         self,
-        mut outside: [u16; 16],
-        first: &[u8; 64],
-        last: &[u8; 64],
-        pair: [u16; 2],
-    ) -> [u16; 16] {
-        let halves = first.as_chunks::<32>().0.iter().zip(last.as_chunks::<32>().0);
-        for (value, (first, last)) in pair.into_iter().zip(halves) {
+        mut sums: [u32; TOGETHER],
+        amount: u32,
+        threshold: u32,
+        numbers: [u32; TOGETHER],
+    ) -> [u32; TOGETHER] {
+        for (sum, number) in sums.iter_mut().zip(numbers) {
+            *sum = sum.wrapping_add(if threshold < number { amount } else { 0 });
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn below(self, thresholds: &[u8; 64], picks: &[u8; 64], words: [u32; 16]) -> u16 {
+        let lanes = thresholds.as_chunks().0.iter().zip(picks.as_chunks().0);
+        let below = lanes.enumerate().map(|(i, (threshold, pick))| {
+            let word = words.get(u32::from_le_bytes(*pick) as usize % 16).map_or(0, |word| *word);
+            u16::from(u32::from_le_bytes(*threshold) < word) << i
+        });
+        below.fold(0, |mask, bit| mask | bit)
+    }
+
+    #[inline(always)]
+    fn row(self, words: [u32; 16], picks: [u8; 8]) -> [u64; 2] {
+        super::row(&words, picks)
+    }
+
+    #[inline(always)]
+    fn holding(self, first: &[u8; 64], last: &[u8; 64], row: [u64; 2]) -> u8 {
+        let values: [u16; 8] = core::array::from_fn(|i| (row[i / 4] >> (16 * (i % 4))) as u16);
+        let mut held = 0;
+        let boxes = first.as_chunks::<16>().0.iter().zip(last.as_chunks::<16>().0);
+        for (i, (first, last)) in boxes.enumerate() {
+            let mut outside = [0; 8];
             let spans = first.as_chunks::<2>().0.iter().zip(last.as_chunks::<2>().0);
-            for (lane, (first, last)) in outside.iter_mut().zip(spans) {
+            for ((lane, value), (first, last)) in outside.iter_mut().zip(values).zip(spans) {
                 let below = u16::from_le_bytes(*first).saturating_sub(value);
-                *lane |= below | value.saturating_sub(u16::from_le_bytes(*last));
+                *lane = below | value.saturating_sub(u16::from_le_bytes(*last));
             }
+            let [a, b, c, d, e, f, g, _] = outside;
+            held |= u8::from(a | b | c | d == 0) << (2 * i);
+            held |= u8::from(e | f | g == 0) << (2 * i + 1);
         }
-        outside
-    }
-
-    #[inline(always)]
-    fn inside_lanes(self, outside: [u16; 16]) -> u16 {
-        let bits = outside.iter().enumerate().map(|(i, lane)| u16::from(*lane == 0) << i);
-        bits.fold(0, |mask, bit| mask | bit)
-    }
-
-    #[inline(always)]
-    fn at_least(self, numbers: &[u8; 64], value: u32) -> u16 {
-        let mut mask = 0;
-        for (i, bytes) in numbers.as_chunks::<4>().0.iter().enumerate() {
-            mask |= u16::from(u32::from_le_bytes(*bytes) >= value) << i;
-        }
-        mask
+        held
     }
 
     #[inline(always)]
@@ -76,12 +106,12 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn words(self, numbers: &[u64; 8]) -> [u64; 8] {
+    fn longs(self, numbers: &[u64; 8]) -> [u64; 8] {
         *numbers
     }
 
     #[inline(always)]
-    fn numbers(self, words: [u64; 8]) -> [u64; 8] {
+    fn long_numbers(self, words: [u64; 8]) -> [u64; 8] {
         words
     }
 

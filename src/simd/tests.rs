@@ -15,60 +15,111 @@ impl Naive {
         bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
     }
 
-    fn count_below(thresholds: &[u8; 64], value: u16) -> usize {
-        Self::u16s(thresholds).iter().filter(|threshold| **threshold < value).count()
+    fn u32s(bytes: &[u8]) -> Vec<u32> {
+        bytes.chunks(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
     }
 
-    /// For 16 lanes whether `a` is in the span of the lane and `b` in that of 16 lanes on.
-    fn in_spans(first: &[u8; 64], last: &[u8; 64], a: u16, b: u16) -> u16 {
+    fn count_below(thresholds: &[u8; 64], value: u32) -> usize {
+        Self::u32s(thresholds).iter().filter(|threshold| **threshold < value).count()
+    }
+
+    fn below(thresholds: &[u8; 64], picks: &[u8; 64], words: &[u32; 16]) -> u16 {
+        let pairs = Self::u32s(thresholds).into_iter().zip(Self::u32s(picks));
+        let below = pairs.map(|(threshold, pick)| threshold < words[pick as usize % 16]);
+        below.enumerate().map(|(i, below)| u16::from(below) << i).sum()
+    }
+
+    /// For four boxes of eight spans whether the first seven hold the halves.
+    fn holding(first: &[u8; 64], last: &[u8; 64], halves: &[u16; 8]) -> [bool; 4] {
         let (first, last) = (Self::u16s(first), Self::u16s(last));
-        let inside = |lane: usize, value: u16| first[lane] <= value && value <= last[lane];
-        (0..16).map(|i| u16::from(inside(i, a) && inside(i + 16, b)) << i).sum()
-    }
-
-    fn at_least(numbers: &[u8; 64], value: u32) -> u16 {
-        let numbers = numbers.chunks(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        numbers.enumerate().map(|(i, number)| u16::from(number >= value) << i).sum()
+        let inside = |i: usize, box_: usize| {
+            first[8 * box_ + i] <= halves[i] && halves[i] <= last[8 * box_ + i]
+        };
+        core::array::from_fn(|box_| (0..7).all(|i| inside(i, box_)))
     }
 }
 
-fn agrees<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64], value: u32) {
+/// Whether both bits of each of four boxes are set.
+fn both(held: u8) -> [bool; 4] {
+    core::array::from_fn(|box_| held >> (2 * box_) & 3 == 3)
+}
+
+fn agrees<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64], picks: &[u8; 64]) {
     // Values that stand in the arrays are the interesting ones.
-    let (of_a, of_b) = (Naive::u16s(a), Naive::u16s(b));
-    let short = [value as u16, of_a[3], of_b[5], of_a[19], of_b[30], 0, u16::MAX];
-    for value in short {
-        assert_eq!(lanes.count_below(a, value), Naive::count_below(a, value));
-        for other in short {
-            let pair = lanes.pair(value, other);
-            let once = lanes.add(lanes.inside(), a, b, pair);
-            assert_eq!(lanes.inside_lanes(once), Naive::in_spans(a, b, value, other));
-            let twice = lanes.add(once, b, a, pair);
-            let both = Naive::in_spans(a, b, value, other) & Naive::in_spans(b, a, value, other);
-            assert_eq!(lanes.inside_lanes(twice), both);
-        }
+    let words: [u32; 16] = Naive::u32s(b).try_into().unwrap();
+    let pairs =
+        core::array::from_fn(|i| u64::from(words[2 * i]) | u64::from(words[2 * i + 1]) << 32);
+    let packed = lanes.words(pairs);
+    for (i, value) in words.iter().enumerate() {
+        let expected = Naive::count_below(a, *value);
+        assert_eq!(lanes.count_below(a, packed, i as u32 + 16), expected);
+        assert_eq!(lanes.count_below_number(a, *value), expected);
     }
-    for value in [value, u32::from_le_bytes(*a.first_chunk().unwrap()), 0, u32::MAX] {
-        assert_eq!(lanes.at_least(a, value), Naive::at_least(a, value));
+    for value in [0, 1, u32::MAX, Naive::u32s(a)[3]] {
+        assert_eq!(lanes.count_below_number(a, value), Naive::count_below(a, value));
     }
-    let words: [u32; 16] = core::array::from_fn(|i| u32::from_le_bytes(b.as_chunks().0[i]));
-    for mask in [0, u32::MAX, u32::MAX << 20, 0xff, value] {
-        for wanted in [value, words[0], words[7], words[8], words[15]] {
+    assert_eq!(lanes.below(a, picks, packed), Naive::below(a, picks, &words));
+    for mask in [0, u32::MAX, u32::MAX << 20, 0xff, Naive::u32s(a)[0]] {
+        for wanted in [Naive::u32s(a)[1], words[0], words[7], words[8], words[15]] {
             let equal: u16 =
                 (0..16).map(|i| u16::from(words[i] & mask == wanted & mask) << i).sum();
             assert_eq!(lanes.masked_equal(&words, mask, wanted), equal);
         }
     }
+    rows_agree(lanes, a, b, picks);
+    columns_agree(lanes, a, b);
+}
+
+fn rows_agree<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64], picks: &[u8; 64]) {
+    let all = Naive::u16s(b);
+    let picks: [u8; 8] = *picks.first_chunk().unwrap();
+    let picked = picks.map(|pick| all[usize::from(pick) % 32]);
+    let of_a: [u16; 8] = Naive::u16s(a)[..8].try_into().unwrap();
+    let words = Naive::u32s(b);
+    let words = lanes.words(core::array::from_fn(|i| {
+        u64::from(words[2 * i]) | u64::from(words[2 * i + 1]) << 32
+    }));
+    for (halves, row) in [
+        (picked, lanes.row(words, picks)),
+        (of_a, lanes.row_of(pack(of_a))),
+        ([0; 8], lanes.row_of([0; 2])),
+        ([u16::MAX; 8], lanes.row_of([u64::MAX; 2])),
+    ] {
+        for (first, last) in [(a, b), (b, a), (a, a), (&[0; 64], a), (a, &[0xff; 64])] {
+            let expected = Naive::holding(first, last, &halves);
+            assert_eq!(both(lanes.holding(first, last, row)), expected);
+        }
+    }
+}
+
+fn pack(halves: [u16; 8]) -> [u64; 2] {
+    let four = |i: usize| (0..4).map(|j| u64::from(halves[i + j]) << (16 * j)).sum();
+    [four(0), four(4)]
+}
+
+fn columns_agree<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64]) {
+    let [sums, numbers]: [[u32; TOGETHER]; 2] =
+        [a, b].map(|bytes| Naive::u32s(bytes).try_into().unwrap());
+    let column = lanes.column(&numbers);
+    assert_eq!(lanes.numbers(column), numbers);
+    for threshold in [0, 1, numbers[5], sums[2], u32::MAX] {
+        let found = lanes.add_where_below(lanes.column(&sums), 7, threshold, column);
+        let expected = core::array::from_fn(|i| {
+            if threshold < numbers[i] { sums[i].wrapping_add(7) } else { sums[i] }
+        });
+        assert_eq!(lanes.numbers(found), expected);
+    }
 }
 
 fn calculates<L: Lanes>(lanes: L, a: [u64; 8], b: [u64; 8]) {
     let pairs = |of: fn(u64, u64) -> u64| core::array::from_fn(|i| of(a[i], b[i]));
-    let (words, others) = (lanes.words(&a), lanes.words(&b));
-    assert_eq!(lanes.numbers(words), a);
-    assert_eq!(lanes.numbers(lanes.wrapping_add(words, others)), pairs(u64::wrapping_add));
-    assert_eq!(lanes.numbers(lanes.xor(words, others)), pairs(|a, b| a ^ b));
-    assert_eq!(lanes.numbers(lanes.rotate_left::<0>(words)), a);
-    assert_eq!(lanes.numbers(lanes.rotate_left::<13>(words)), a.map(|a| a.rotate_left(13)));
-    assert_eq!(lanes.numbers(lanes.rotate_left::<63>(words)), a.map(|a| a.rotate_left(63)));
+    let (words, others) = (lanes.longs(&a), lanes.longs(&b));
+    assert_eq!(lanes.long_numbers(words), a);
+    assert_eq!(lanes.long_numbers(lanes.wrapping_add(words, others)), pairs(u64::wrapping_add));
+    assert_eq!(lanes.long_numbers(lanes.xor(words, others)), pairs(|a, b| a ^ b));
+    assert_eq!(lanes.long_numbers(lanes.rotate_left::<0>(words)), a);
+    assert_eq!(lanes.long_numbers(lanes.rotate_left::<13>(words)), a.map(|a| a.rotate_left(13)));
+    assert_eq!(lanes.long_numbers(lanes.rotate_left::<63>(words)), a.map(|a| a.rotate_left(63)));
 }
 
 fn bytes() -> impl Strategy<Value = [u8; 64]> {
@@ -79,15 +130,15 @@ fn bytes() -> impl Strategy<Value = [u8; 64]> {
 
 proptest! {
     #[test]
-    fn every_backend_agrees_with_plain_code(a in bytes(), b in bytes(), value: u32) {
-        agrees(Scalar, &a, &b, value);
+    fn every_backend_agrees_with_plain_code(a in bytes(), b in bytes(), picks in bytes()) {
+        agrees(Scalar, &a, &b, &picks);
         #[cfg(target_arch = "x86_64")]
         if let Some(lanes) = avx2::Avx2::detect() {
-            agrees(lanes, &a, &b, value);
+            agrees(lanes, &a, &b, &picks);
         }
         #[cfg(target_arch = "x86_64")]
         if let Some(lanes) = avx512::Avx512::detect() {
-            agrees(lanes, &a, &b, value);
+            agrees(lanes, &a, &b, &picks);
         }
     }
 }

@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 
 pub use self::stats::Stats;
 
-use self::lookup::find::{Find, First, FirstOfEach, Roots};
+use self::lookup::batch::FirstOfEach;
+use self::lookup::find::{Find, First, Roots};
 use self::lookup::follow::{Follow, Verdict};
-use self::lookup::image::{DEFAULT_ACTION, Image, NOTHING, RECORD, UNDECIDED};
+use self::lookup::image::{Image, NOTHING, RECORD, UNDECIDED};
 use self::lookup::subject::{Judged, Subject};
 use self::lookup::words::Words;
 use crate::Config;
@@ -88,13 +89,24 @@ impl<A> Compiled<A> {
     ) {
         let mut entries = [NOTHING; BATCH];
         for (packets, decisions) in packets.chunks(BATCH).zip(decisions.chunks_mut(BATCH)) {
-            let (image, base) = (self.image.view(), &self.base);
-            self.chosen.run(FirstOfEach { image, base, packets, entries: &mut entries });
-            for ((packet, decision), entry) in packets.iter().zip(decisions).zip(entries) {
-                let judged = (packet, None);
-                let entry = if entry == UNDECIDED { self.first(judged) } else { entry };
-                let verdict = self.verdict(entry, judged, &mut |_, _| {});
+            let (found, _) = entries.split_at_mut(decisions.len().min(packets.len()));
+            self.first_of_each(found, |i: usize| packets.get(i).map(|packet| (packet, None)));
+            for ((packet, decision), entry) in packets.iter().zip(decisions).zip(found) {
+                let verdict = self.verdict(*entry, (packet, None), &mut |_, _| {});
                 *decision = self.decision(verdict, None, packet.fragment, packet.malformed);
+            }
+        }
+    }
+
+    /// The same for packets of which only the flow keys are known.
+    pub(crate) fn decide_keys<'m>(&'m self, keys: &[FlowKey], decisions: &mut [Decision<'m, A>]) {
+        let mut entries = [NOTHING; BATCH];
+        for (keys, decisions) in keys.chunks(BATCH).zip(decisions.chunks_mut(BATCH)) {
+            let (found, _) = entries.split_at_mut(decisions.len().min(keys.len()));
+            self.first_of_each(found, |i| keys.get(i));
+            for ((key, decision), entry) in keys.iter().zip(decisions).zip(found) {
+                let verdict = self.verdict(*entry, key, &mut |_, _| {});
+                *decision = self.decision(verdict, None, Fragment::Whole, None);
             }
         }
     }
@@ -113,20 +125,21 @@ impl<A> Compiled<A> {
         Stats::of(self.image.view(), self.memory_bytes())
     }
 
-    /// The entry of the first rule of the base chain that matches.
+    /// The entry of the first rule of the base chain that matches, or [`UNDECIDED`].
     #[inline(always)]
     fn first(&self, judged: impl Judged) -> u32 {
-        match self.chosen.run(First { image: self.image.view(), base: &self.base, judged }) {
-            UNDECIDED => self.first_checked(&judged.subject(), &judged.words()),
-            entry => entry,
-        }
+        self.chosen.run(First { image: self.image.view(), base: &self.base, judged })
     }
 
-    /// The same, where residual checks or leaves that go on have to be looked at.
-    #[inline(never)]
-    fn first_checked(&self, subject: &Subject<'_>, words: &Words) -> u32 {
-        let (image, roots, mark) = (self.image.view(), self.roots(words.family), subject.mark());
-        self.chosen.run(Find { image, roots, subject, words, mark, least: 0 })
+    /// [`first`](Self::first) of as many things as `entries` has, which `judged` gives.
+    #[inline(always)]
+    fn first_of_each<J: Judged>(&self, entries: &mut [u32], judged: impl Fn(usize) -> Option<J>) {
+        self.chosen.run(FirstOfEach {
+            image: self.image.view(),
+            base: &self.base,
+            judged,
+            entries,
+        });
     }
 
     #[inline(always)]
@@ -144,24 +157,29 @@ impl<A> Compiled<A> {
         seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Verdict {
         match entry {
-            NOTHING => Verdict { action: DEFAULT_ACTION, rule: None },
             entry if entry & 0xff < RECORD => Verdict::of_entry(entry),
-            entry => self.follow(entry, &judged.subject(), &judged.words(), seen),
+            NOTHING => Verdict::DEFAULT,
+            entry => self.look_closer(entry, &judged.subject(), &judged.words(), seen),
         }
     }
 
-    #[cold]
+    /// The same, where rules do more than decide, or residual checks or unusual leaves have to be
+    /// looked at.
     #[inline(never)]
-    fn follow(
+    fn look_closer(
         &self,
         entry: u32,
         subject: &Subject<'_>,
         words: &Words,
         seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Verdict {
-        let roots = self.roots(words.family);
-        let follow = Follow { image: self.image.view(), chosen: self.chosen, subject, words };
-        follow.from(entry, roots, seen)
+        let (image, chosen, roots) = (self.image.view(), self.chosen, self.roots(words.family));
+        let find = Find { image, roots, subject, words, mark: subject.mark(), least: 0 };
+        match if entry == UNDECIDED { chosen.run(find) } else { entry } {
+            entry if entry & 0xff < RECORD => Verdict::of_entry(entry),
+            NOTHING => Verdict::DEFAULT,
+            entry => Follow { image, chosen, subject, words }.from(entry, roots, seen),
+        }
     }
 
     #[inline(always)]

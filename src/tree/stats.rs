@@ -4,8 +4,9 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
 
-use super::lookup::image::{Image, NODE_BYTES, NOTHING, TABLE_SHIFT, WIDE};
-use super::lookup::leaf::{self, LEAF_BOXES, LINE, MORE};
+use super::lookup::find::{ROOT_WORDS, Root, is_leaf};
+use super::lookup::image::{Image, NODE_BYTES, NOTHING};
+use super::lookup::leaf;
 
 /// What a compiled rule set consists of, all chains and both families together.
 ///
@@ -87,18 +88,15 @@ impl Walk<'_> {
     /// The most nodes and leaves that a lookup visits in all trees.
     fn forest(&mut self, at: usize) -> usize {
         let count = self.image.word(at) as usize;
-        (0..count).map(|tree| self.tree(at.saturating_add(1 + 4 * tree))).sum()
+        (0..count).map(|tree| self.tree(at.saturating_add(1 + ROOT_WORDS * tree))).sum()
     }
 
     fn tree(&mut self, at: usize) -> usize {
-        let [root, table, first] = [0, 2, 3].map(|i| self.image.word(at.saturating_add(i)));
-        self.stats.trees += usize::from(first != NOTHING);
-        if table == 0 {
-            return self.below(root, 0);
-        }
+        let root = Root::read(self.image, at);
+        self.stats.trees += usize::from(root.first != NOTHING);
+        let Some(cells) = root.all_cells() else { return self.below(root.reference, 0) };
         self.stats.nodes += 1;
-        let entries = (0..1usize << (16 - TABLE_SHIFT)).map(|i| root as usize / 4 + i);
-        1 + entries.map(|at| self.below(self.image.word(at), 1)).max().unwrap_or(0)
+        1 + cells.map(|at| self.below(self.image.word(at as usize), 1)).max().unwrap_or(0)
     }
 
     /// The most nodes and leaves from here on; `depth` nodes lead here.
@@ -109,7 +107,7 @@ impl Walk<'_> {
         // Also ends the walk in bytes that are no tree.
         self.ways.insert(reference, 0);
         self.stats.depth = self.stats.depth.max(depth);
-        let way = match reference & 31 >= WIDE {
+        let way = match is_leaf(reference) {
             true => self.leaf(reference),
             false => self.node(reference, depth + 1),
         };
@@ -121,28 +119,18 @@ impl Walk<'_> {
         let Some(node) = self.image.window::<NODE_BYTES>(reference) else { return 0 };
         self.stats.nodes += 1;
         let (thresholds, children) = node.split_first_chunk::<64>().unwrap_or((&[0; 64], &[]));
-        let cuts = thresholds.as_chunks::<2>().0.iter().take_while(|end| **end != [0xff; 2]);
+        let cuts = thresholds.as_chunks::<4>().0.iter().take_while(|end| **end != [0xff; 4]);
         let children = children.as_chunks::<4>().0.iter().take(1 + cuts.count());
         let references = children.map(|child| u32::from_le_bytes(*child));
         1 + references.map(|child| self.below(child, depth)).max().unwrap_or(0)
     }
 
-    /// Counts a leaf and those that go on with it.
-    fn leaf(&mut self, mut reference: u32) -> usize {
-        let mut count = 0;
-        while let Some(line) = self.image.window::<LINE>(reference) {
-            count += 1;
-            self.stats.leaves += 1;
-            let mut words = line.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
-            for entry in words.by_ref().take(LEAF_BOXES).filter(|entry| *entry != NOTHING) {
-                self.stats.places += 1;
-                self.rules.insert(entry >> 8);
-            }
-            if words.next().is_none_or(|flags| flags & MORE == 0) {
-                break;
-            }
-            reference = reference.saturating_add(leaf::length(self.image, reference));
-        }
-        count
+    fn leaf(&mut self, reference: u32) -> usize {
+        self.stats.leaves += 1;
+        leaf::each_entry(self.image, reference, |entry| {
+            self.stats.places += 1;
+            self.rules.insert(entry >> 8);
+        });
+        1
     }
 }

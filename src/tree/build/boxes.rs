@@ -4,49 +4,48 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::spans::{Spans, held_by};
 use crate::packet::{Family, Protocol};
 use crate::rule::{AnyOf, Criteria, InterfaceName, Interfaces, IpRange};
 use crate::tree::lookup::residual::field;
 use crate::tree::lookup::words::{
-    COUNT_V4, COUNT_V6, DST_PORT, DST_V4, DST_V6, Headers, ICMP, IN_INTERFACE, NO_INTERFACE,
-    OUT_INTERFACE, PROTOCOL, SRC, SRC_PORT, STATE,
+    DST_PORT, DST_V4, DST_V6, Headers, ICMP, IN_INTERFACE, NO_ICMP, NO_INTERFACE, NO_PORT,
+    OUT_INTERFACE, PROTOCOL, SRC, SRC_PORT, STATE, WORDS, most,
 };
 
 /// The most boxes one rule becomes; what would take more is left to a residual check.
 const MAX_BOXES: usize = 64;
 
 /// A span of one word, first and last.
-pub(super) type Span = (u16, u16);
+pub(super) type Span = (u32, u32);
 
-/// The whole range of a word.
-pub(super) const ANY: Span = (0, u16::MAX);
+/// The whole range of each word.
+pub(super) fn anything() -> [Span; WORDS] {
+    core::array::from_fn(|word| (0, most(word)))
+}
 
 /// The boxes of a list of rules in one family, as columns.
 #[derive(Clone, Debug)]
 pub(super) struct Boxes {
-    /// For each word a span for each box.
+    /// For each word a span for each box; none for a word in which every box takes every number.
     pub(super) columns: Vec<Vec<Span>>,
     /// For each box the rule's entry, ascending.
     pub(super) entries: Vec<u32>,
-    /// For each box the headers that a packet must have.
-    pub(super) needs: Vec<Headers>,
     /// For each box whether its rule ends the chain whenever the box matches.
     pub(super) ends: Vec<bool>,
-    /// A bit for each word in which some box does not take every number.
+    /// A bit for each word that has a column.
     used: u32,
+    /// The first word of the destination address.
+    pub(super) dst: usize,
 }
 
 impl Boxes {
     pub(super) fn new(family: Family) -> Self {
-        let words = match family {
-            Family::V4 => COUNT_V4,
-            Family::V6 => COUNT_V6,
-        };
-        let columns = vec![Vec::new(); words];
-        Self { columns, entries: Vec::new(), needs: Vec::new(), ends: Vec::new(), used: 0 }
+        let dst = if family == Family::V4 { DST_V4 } else { DST_V6 };
+        let columns = vec![Vec::new(); WORDS];
+        Self { columns, entries: Vec::new(), ends: Vec::new(), used: 0, dst }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -55,26 +54,86 @@ impl Boxes {
 
     /// The words in which some box does not take every number.
     pub(super) fn used(&self) -> impl Iterator<Item = usize> {
-        (0..self.columns.len()).filter(|word| self.used >> word & 1 == 1)
+        let mut left = self.used;
+        core::iter::from_fn(move || {
+            let word = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            (word < WORDS).then_some(word)
+        })
     }
 
-    /// Adds the boxes of one rule.
-    pub(super) fn push(&mut self, shape: &Shape, entry: u32, ends: bool) {
-        for part in &shape.parts {
-            self.used |= ((1 << part.width) - 1) << part.word;
+    /// The span of one word in a box.
+    pub(super) fn span(&self, word: usize, id: u32) -> Span {
+        self.columns[word].get(id as usize).copied().unwrap_or((0, most(word)))
+    }
+
+    /// Adds the boxes of one rule. Returns whether some of them are met by packets without a header
+    /// that the rule asks for; those have `checked` for an entry.
+    pub(super) fn push(&mut self, shape: &Shape, entry: u32, checked: u32, ends: bool) -> bool {
+        for word in shape.parts.iter().flat_map(|part| part.word..part.word + part.width) {
+            self.use_word(word);
         }
         let mut digits = [0; 9];
+        let mut doubtful = false;
         loop {
-            for (word, column) in self.columns.iter_mut().enumerate() {
-                column.push(shape.span(word, &digits));
-            }
-            self.entries.push(entry);
-            self.needs.push(shape.needs);
-            self.ends.push(ends);
+            doubtful |= self.push_box(&shape.row(&digits), shape.needs, [entry, checked], ends);
             if !shape.advance(&mut digits) {
-                return;
+                return doubtful;
             }
         }
+    }
+
+    fn use_word(&mut self, word: usize) {
+        self.used |= 1 << word;
+        if self.columns[word].is_empty() {
+            self.columns[word] = vec![(0, most(word)); self.len()];
+        }
+    }
+
+    /// Adds a box. What a packet that lacks a header would meet becomes a box of its own.
+    fn push_box(
+        &mut self,
+        row: &[Span; WORDS],
+        needs: Headers,
+        [entry, checked]: [u32; 2],
+        ends: bool,
+    ) -> bool {
+        let holds = |word: usize, number: u32| row[word].0 <= number && number <= row[word].1;
+        let without = if entry == checked {
+            None
+        } else if needs.contains(Headers::PORTS)
+            && holds(SRC_PORT, NO_PORT.into())
+            && holds(DST_PORT, NO_PORT.into())
+        {
+            Some((DST_PORT, u32::from(NO_PORT), (u32::from(NO_PORT) + 1, row[DST_PORT].1)))
+        } else if needs.contains(Headers::ICMP) && holds(ICMP, NO_ICMP.into()) {
+            Some((ICMP, u32::from(NO_ICMP), (row[ICMP].0, u32::from(NO_ICMP) - 1)))
+        } else {
+            None
+        };
+        let Some((word, alone, rest)) = without else {
+            self.add(row, entry, ends);
+            return false;
+        };
+        self.use_word(word);
+        let mut row = *row;
+        if rest.0 <= rest.1 {
+            row[word] = rest;
+            self.add(&row, entry, ends);
+        }
+        row[word] = (alone, alone);
+        self.add(&row, checked, false);
+        true
+    }
+
+    fn add(&mut self, row: &[Span; WORDS], entry: u32, ends: bool) {
+        for (word, column) in self.columns.iter_mut().enumerate() {
+            if self.used >> word & 1 == 1 {
+                column.push(row[word]);
+            }
+        }
+        self.entries.push(entry);
+        self.ends.push(ends);
     }
 }
 
@@ -98,7 +157,8 @@ struct Part {
 pub(super) struct Shape {
     pub(super) family: Family,
     parts: SmallVec<[Part; 9]>,
-    needs: Headers,
+    /// The headers that a packet must have.
+    pub(super) needs: Headers,
     /// Fields whose check stays residual, with their spans.
     pub(super) left_over: Vec<(u32, Spans)>,
 }
@@ -133,8 +193,8 @@ impl Shape {
 
     fn addresses(&mut self, criteria: &Criteria, family: Family) {
         let (words, max, dst, src_field) = match family {
-            Family::V4 => (2, u128::from(u32::MAX), DST_V4, field::SRC_V4),
-            Family::V6 => (8, u128::MAX, DST_V6, field::SRC_V6),
+            Family::V4 => (1, u128::from(u32::MAX), DST_V4, field::SRC_V4),
+            Family::V6 => (4, u128::MAX, DST_V6, field::SRC_V6),
         };
         for (word, asked, field) in
             [(SRC, &criteria.src, src_field), (dst, &criteria.dst, src_field + 1)]
@@ -146,7 +206,7 @@ impl Shape {
             let numbers = held_by(asked, max, of_family.map(address_span));
             let mut part = Part { word, width: words, spans: SmallVec::new(), field, numbers };
             for (first, last) in &part.numbers {
-                split(*first, *last, words, &mut part.spans);
+                split(*first, *last, 2 * words, &mut part.spans);
             }
             self.parts.push(part);
         }
@@ -214,7 +274,7 @@ impl Shape {
     }
 
     fn small_part(&mut self, word: usize, numbers: Spans) {
-        let spans = numbers.iter().map(|(first, last)| (*first as u16, *last as u16)).collect();
+        let spans = numbers.iter().map(|(first, last)| (*first as u32, *last as u32)).collect();
         self.parts.push(Part { word, width: 1, spans, field: field::WORD + word as u32, numbers });
     }
 
@@ -224,8 +284,10 @@ impl Shape {
             let Some(part) = self.parts.iter_mut().max_by_key(|part| part.count()) else { return };
             self.left_over.push((part.field, part.numbers.clone()));
             let hull = part.numbers.first().zip(part.numbers.last());
-            part.spans = hull
-                .map_or_else(SmallVec::new, |(first, last)| enclose(first.0, last.1, part.width));
+            part.spans = hull.map_or_else(SmallVec::new, |(first, last)| match part.word {
+                ..SRC_PORT => enclose(first.0, last.1, 2 * part.width),
+                _ => smallvec![(first.0 as u32, last.1 as u32)],
+            });
         }
     }
 
@@ -233,11 +295,16 @@ impl Shape {
         self.parts.iter().fold(1, |count, part| count.saturating_mul(part.count()))
     }
 
-    /// The span of a word in the box that `digits` pick: one alternative of each part.
-    fn span(&self, word: usize, digits: &[usize; 9]) -> Span {
-        let mut parts = self.parts.iter().zip(digits);
-        let found = parts.find(|(part, _)| (part.word..part.word + part.width).contains(&word));
-        found.map_or(ANY, |(part, digit)| part.spans[digit * part.width + word - part.word])
+    /// The box that `digits` pick: one alternative of each part.
+    fn row(&self, digits: &[usize; 9]) -> [Span; WORDS] {
+        let mut row = anything();
+        for (part, digit) in self.parts.iter().zip(digits) {
+            let spans = part.spans.iter().skip(digit * part.width).take(part.width);
+            for (word, span) in row.iter_mut().skip(part.word).zip(spans) {
+                *word = *span;
+            }
+        }
+        row
     }
 
     /// Picks the next box, until there is none.
@@ -275,56 +342,61 @@ fn address_number(address: IpAddr) -> u128 {
     }
 }
 
-/// The word `i` of `words` that `number` consists of, the most significant one first.
-fn word_of(number: u128, i: usize, words: usize) -> u16 {
-    (number >> (16 * (words - 1 - i))) as u16
+/// The half `i` of `halves` that `number` consists of, the most significant one first.
+fn half_of(number: u128, i: usize, halves: usize) -> u32 {
+    u32::from((number >> (16 * (halves - 1 - i))) as u16)
 }
 
-/// Appends boxes of `words` spans that together are the numbers from `first` to `last`: one for
-/// a prefix, at most `2 * words - 1`.
-fn split(first: u128, last: u128, words: usize, spans: &mut SmallVec<[Span; 2]>) {
-    let common = (0..words).take_while(|i| word_of(first, *i, words) == word_of(last, *i, words));
+/// Appends boxes that together are the numbers from `first` to `last`, of words of two halves each:
+/// one for a prefix, at most `2 * halves - 1`. In every box each half for itself has a span.
+fn split(first: u128, last: u128, halves: usize, spans: &mut SmallVec<[Span; 2]>) {
+    let common =
+        (0..halves).take_while(|i| half_of(first, *i, halves) == half_of(last, *i, halves));
     let fork = common.count();
     let tail_is = |number: u128, from: usize, value: u16| {
-        (from..words).all(|i| word_of(number, i, words) == value)
+        (from..halves).all(|i| half_of(number, i, halves) == u32::from(value))
     };
-    if fork == words || (tail_is(first, fork + 1, 0) && tail_is(last, fork + 1, u16::MAX)) {
-        spans.extend(enclose(first, last, words));
+    if fork == halves || (tail_is(first, fork + 1, 0) && tail_is(last, fork + 1, u16::MAX)) {
+        spans.extend(enclose(first, last, halves));
         return;
     }
-    let (low, high) = (word_of(first, fork, words), word_of(last, fork, words));
-    let rest = (1u128 << (16 * (words - 1 - fork))) - 1;
+    let (low, high) = (half_of(first, fork, halves), half_of(last, fork, halves));
+    let rest = (1u128 << (16 * (halves - 1 - fork))) - 1;
     let (first_end, last_start) = (first | rest, last & !rest);
     let (mut from, mut to) = (low, high);
     if !tail_is(first, fork + 1, 0) {
-        split(first, first_end, words, spans);
+        split(first, first_end, halves, spans);
         from += 1;
     }
     if !tail_is(last, fork + 1, u16::MAX) {
         to -= 1;
     }
     if from <= to {
-        let with_fork = |word: u16| {
-            let shift = 16 * (words - 1 - fork);
-            first & !rest & !(0xffff << shift) | u128::from(word) << shift
+        let with_fork = |half: u32| {
+            let shift = 16 * (halves - 1 - fork);
+            first & !rest & !(0xffff << shift) | u128::from(half) << shift
         };
-        spans.extend(enclose(with_fork(from), with_fork(to) | rest, words));
+        spans.extend(enclose(with_fork(from), with_fork(to) | rest, halves));
     }
     if !tail_is(last, fork + 1, u16::MAX) {
-        split(last_start, last, words, spans);
+        split(last_start, last, halves, spans);
     }
 }
 
-/// The smallest box of `words` spans that holds the numbers from `first` to `last`.
-fn enclose(first: u128, last: u128, words: usize) -> SmallVec<[Span; 2]> {
+/// The smallest box that holds the numbers from `first` to `last`, each half for itself.
+fn enclose(first: u128, last: u128, halves: usize) -> SmallVec<[Span; 2]> {
     let mut common = true;
-    let span = |i| {
-        let (low, high) = (word_of(first, i, words), word_of(last, i, words));
-        let span = if common { (low, high) } else { ANY };
+    let mut span = |i| {
+        let (low, high) = (half_of(first, i, halves), half_of(last, i, halves));
+        let span = if common { (low, high) } else { (0, 0xffff) };
         common &= low == high;
         span
     };
-    (0..words).map(span).collect()
+    let mut word = |i| {
+        let (high, low) = (span(2 * i), span(2 * i + 1));
+        (high.0 << 16 | low.0, high.1 << 16 | low.1)
+    };
+    (0..halves / 2).map(&mut word).collect()
 }
 
 #[cfg(test)]
@@ -332,16 +404,9 @@ mod tests {
     use super::super::spans::merge;
     use super::*;
 
-    /// The numbers of all boxes of two spans, by listing them.
+    /// The numbers of all boxes, by listing them.
     fn listed(spans: &[Span]) -> Vec<u32> {
-        let mut numbers = Vec::new();
-        for pair in spans.chunks(2) {
-            for high in pair[0].0..=pair[0].1 {
-                for low in pair[1].0..=pair[1].1 {
-                    numbers.push(u32::from(high) << 16 | u32::from(low));
-                }
-            }
-        }
+        let mut numbers: Vec<u32> = spans.iter().flat_map(|span| span.0..=span.1).collect();
         numbers.sort_unstable();
         numbers
     }
@@ -361,9 +426,13 @@ mod tests {
         for (first, last, boxes) in cases {
             let mut spans = SmallVec::new();
             split(first, last, 2, &mut spans);
-            assert_eq!(spans.len() / 2, boxes, "{first:x} to {last:x}");
+            assert_eq!(spans.len(), boxes, "{first:x} to {last:x}");
             let expected: Vec<u32> = (first as u32..=last as u32).collect();
             assert_eq!(listed(&spans), expected, "{first:x} to {last:x}");
+            for (first, last) in spans {
+                let whole = first & 0xffff == 0 && last & 0xffff == 0xffff;
+                assert!(whole || first >> 16 == last >> 16, "{first:x} to {last:x}");
+            }
         }
     }
 
@@ -371,15 +440,12 @@ mod tests {
     fn a_range_of_ipv6_addresses_has_at_most_fifteen_boxes() {
         let mut spans = SmallVec::new();
         split(1, u128::MAX - 1, 8, &mut spans);
-        assert_eq!(spans.len() / 8, 15);
+        assert_eq!(spans.len() / 4, 15);
     }
 
     #[test]
     fn a_box_encloses_its_range() {
-        assert_eq!(enclose(0x0001_0005, 0x0001_0009, 2).as_slice(), [(1, 1), (5, 9)]);
-        assert_eq!(enclose(0x0001_0005, 0x0002_0001, 2).as_slice(), [(1, 2), ANY]);
-        let mut spans = Spans::from_slice(&[(1, 2), (3, 4)]);
-        merge(&mut spans);
-        assert_eq!(spans.len(), 1);
+        assert_eq!(enclose(0x0001_0005, 0x0001_0009, 2).as_slice(), [(0x10005, 0x10009)]);
+        assert_eq!(enclose(0x0001_0005, 0x0002_0001, 2).as_slice(), [(0x10000, 0x2ffff)]);
     }
 }

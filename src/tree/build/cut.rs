@@ -5,27 +5,18 @@ use alloc::vec::Vec;
 use super::boxes::{Boxes, Span};
 
 /// The most children of a node.
-pub(super) const MAX_CHILDREN: usize = 32;
+pub(super) const MAX_CHILDREN: usize = 16;
 
 /// How many boxes a choice looks at, at least so many and so many for each child; of more, an even
 /// sample is taken.
 const SAMPLE: usize = 1024;
 const SAMPLE_A_CHILD: usize = 8;
 
-/// What a cut may be like.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kind {
-    /// About how many children.
-    pub(super) children: usize,
-    /// How many low bits of a word make no difference.
-    pub(super) shift: u32,
-}
-
 /// A way to split a region: the word, and the last number of each child but the last.
 #[derive(Clone, Debug)]
 pub(super) struct Cut {
     pub(super) word: usize,
-    pub(super) thresholds: Vec<u16>,
+    pub(super) thresholds: Vec<u32>,
     /// Boxes of the child that a box is in, on average, and boxes of all children: both for each
     /// box of the node.
     pub(super) expected: f64,
@@ -35,7 +26,7 @@ pub(super) struct Cut {
 impl Cut {
     /// The first and the last child that a span reaches into, in a region that it meets.
     pub(super) fn reached(&self, span: Span, region: Span) -> (usize, usize) {
-        let child = |number: u16| self.thresholds.partition_point(|end| *end < number);
+        let child = |number: u32| self.thresholds.partition_point(|end| *end < number);
         (child(span.0.max(region.0)), child(span.1.min(region.1)))
     }
 }
@@ -44,9 +35,9 @@ impl Cut {
 #[derive(Default)]
 pub(super) struct Cutter {
     sample: Vec<u32>,
-    starts: Vec<u16>,
-    ends: Vec<u16>,
-    edges: Vec<u16>,
+    starts: Vec<u32>,
+    ends: Vec<u32>,
+    edges: Vec<u32>,
 }
 
 impl Cutter {
@@ -60,15 +51,15 @@ impl Cutter {
         boxes: &Boxes,
         ids: &[u32],
         region: &[Span],
-        kind: Kind,
+        children: usize,
     ) -> Option<Cut> {
-        let sample = SAMPLE.max(SAMPLE_A_CHILD * kind.children);
+        let sample = SAMPLE.max(SAMPLE_A_CHILD * children);
         let step = ids.len().div_ceil(sample).max(1);
         self.sample.clear();
         self.sample.extend(ids.iter().copied().step_by(step));
         let mut best: Option<Cut> = None;
         for word in boxes.used() {
-            let Some(cut) = self.cut(boxes, word, region[word], kind) else { continue };
+            let Some(cut) = self.cut(boxes, word, region[word], children) else { continue };
             let price = |cut: &Cut| cut.expected * cut.expected * cut.copies;
             if best.as_ref().is_none_or(|best| price(&cut) < price(best)) {
                 best = Some(cut);
@@ -77,7 +68,7 @@ impl Cutter {
         best
     }
 
-    fn cut(&mut self, boxes: &Boxes, word: usize, region: Span, kind: Kind) -> Option<Cut> {
+    fn cut(&mut self, boxes: &Boxes, word: usize, region: Span, children: usize) -> Option<Cut> {
         if region.0 == region.1 {
             return None;
         }
@@ -85,10 +76,10 @@ impl Cutter {
         if self.edges.is_empty() {
             return None;
         }
-        let parts = kind.children.max(2);
-        let mut thresholds: Vec<u16> = Vec::with_capacity(parts);
+        let parts = children.max(2);
+        let mut thresholds: Vec<u32> = Vec::with_capacity(parts);
         for i in 1..parts {
-            let edge = self.edges[i * self.edges.len() / parts] | ((1 << kind.shift) - 1);
+            let edge = self.edges[i * self.edges.len() / parts];
             if edge < region.1 && thresholds.last().is_none_or(|last| *last < edge) {
                 thresholds.push(edge);
             }

@@ -3,32 +3,36 @@
 use alloc::vec::Vec;
 
 use super::boxes::Boxes;
-use super::cut::MAX_CHILDREN;
 use super::forest::Forest;
 use super::grow::Node;
-use crate::tree::lookup::image::TABLE_SHIFT;
-use crate::tree::lookup::leaf::LEAF_BOXES;
+use crate::tree::lookup::find::GRID_LINES;
+use crate::tree::lookup::leaf::BLOCK_BOXES;
+use crate::tree::lookup::words::WORDS;
 
 /// The most packets that are tried; for fewer boxes, two a box.
 const POINTS: usize = 500;
 
-/// Nanoseconds, roughly, on a machine of 2023: a step through a node, a table, a leaf, the start of
-/// a tree; a read that misses the second-level cache.
-const NODE: f64 = 8.0;
-const TABLE: f64 = 6.0;
-const LEAF: f64 = 14.0;
+/// Nanoseconds, roughly, on a machine of 2023: a step through a node, a grid, a block of a leaf, the
+/// start of a tree; a read that misses the second-level cache.
+const NODE: f64 = 5.0;
+const GRID: f64 = 4.0;
+const BLOCK: f64 = 1.0;
 const TREE: f64 = 6.0;
+/// A node more than usual, and a leaf of more blocks.
+const FARTHER: f64 = 10.0;
+const LONGER: f64 = 40.0;
 const MISS: f64 = 20.0;
+/// For each time that the memory beyond twice the budget is the budget.
+const EXCESS: f64 = 10.0;
 
-/// Bytes of a leaf, of a node and of a table without their children, of a child.
-const LEAF_BYTES: usize = 576;
+/// Bytes of a block of a leaf, of a node without its children, of a child.
+const BLOCK_BYTES: usize = 128;
 const NODE_BYTES: usize = 64;
-const TABLE_BYTES: usize = 4 << (16 - TABLE_SHIFT);
 const CHILD_BYTES: usize = 4;
 
 /// Packets to try, each a number for every word.
 pub(super) struct Points {
-    points: Vec<Vec<u16>>,
+    points: Vec<[u32; WORDS]>,
 }
 
 impl Points {
@@ -38,76 +42,104 @@ impl Points {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         let points = (0..POINTS.min(2 * boxes.len())).map(|_| {
             let id = random.below(boxes.len() as u64) as usize;
-            let word = |column: &Vec<(u16, u16)>| {
-                let (first, last) = column[id];
+            let word = |word: usize| {
+                let (first, last) = boxes.span(word, id as u32);
                 match random.below(4) {
                     0 => first,
                     1 => last,
-                    _ => first + random.below(u64::from(last - first) + 1) as u16,
+                    _ => first + random.below(u64::from(last - first) + 1) as u32,
                 }
             };
-            boxes.columns.iter().map(word).collect()
+            core::array::from_fn(word)
         });
         Self { points: points.collect() }
+    }
+
+    /// The packets.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u32; WORDS]> {
+        self.points.iter()
     }
 
     /// Nanoseconds a lookup, roughly.
     pub(super) fn price(&self, boxes: &Boxes, forest: &Forest, budget: usize) -> f64 {
         let bytes: usize = forest.trees.iter().map(|(node, _)| size(node)).sum();
-        // The upper levels stay cached; of the last two reads in each tree, those miss that the
-        // budget has no room for, and the more there are the further away they end.
+        // In each tree the last read misses as far as the budget has no room, and the more there is
+        // the further away it ends.
         let missing = 1.0 - (budget as f64 / bytes as f64).min(1.0);
         let farther = (bytes / budget.max(1)).max(1).ilog2();
-        let miss = 2.0 * missing * MISS * (1.0 + 0.75 * f64::from(farther));
+        let miss = missing * MISS * (1.0 + 0.25 * f64::from(farther));
+        let excess = (bytes as f64 / budget.max(1) as f64 - 2.0).max(0.0) * EXCESS;
+        let usual: Vec<(u32, usize)> = forest
+            .trees
+            .iter()
+            .map(|(tree, _)| (tree.usual_depth(), tree.usual_blocks() as usize))
+            .collect();
         let steps = self.points.iter().map(|point| {
             let mut found = u32::MAX;
             let mut price = 0.0;
-            for (tree, first) in &forest.trees {
+            for ((tree, first), usual) in forest.trees.iter().zip(&usual) {
                 if *first > found {
                     break;
                 }
-                price += TREE + miss + walk(tree, boxes, point, &mut found);
+                price += TREE + miss + walk(tree, *usual, boxes, point, &mut found);
             }
             price
         });
-        steps.sum::<f64>() / self.points.len() as f64
+        excess + steps.sum::<f64>() / self.points.len() as f64
     }
 }
 
 fn size(node: &Node) -> usize {
     match node {
-        Node::Leaf(ids) => LEAF_BYTES * ids.len().div_ceil(LEAF_BOXES),
+        Node::Leaf(ids) => BLOCK_BYTES * ids.len().div_ceil(BLOCK_BOXES),
+        Node::Grid(_, cells, children) => {
+            let children = children.iter().map(|(_, child)| size(child));
+            128 * GRID_LINES + CHILD_BYTES * cells.len() + children.sum::<usize>()
+        }
         Node::Cut(_, _, children) => {
-            let own = if children.len() > MAX_CHILDREN { TABLE_BYTES } else { NODE_BYTES };
-            own + children.iter().map(|child| CHILD_BYTES + size(child)).sum::<usize>()
+            NODE_BYTES + children.iter().map(|child| CHILD_BYTES + size(child)).sum::<usize>()
         }
     }
 }
 
-/// The price of one tree; lowers `found` to the entry found there.
-fn walk(mut node: &Node, boxes: &Boxes, point: &[u16], found: &mut u32) -> f64 {
-    let mut price = 0.0;
+/// The price of one tree whose lookups usually go through `depth` nodes and look at `blocks` blocks
+/// of a leaf; lowers `found` to the entry found there.
+fn walk(
+    mut node: &Node,
+    (depth, blocks): (u32, usize),
+    boxes: &Boxes,
+    point: &[u32; WORDS],
+    found: &mut u32,
+) -> f64 {
+    let mut price = f64::from(depth) * NODE + blocks as f64 * BLOCK;
+    let mut nodes = 0;
     loop {
         match node {
+            Node::Grid(grid, cells, children) => {
+                price += GRID;
+                node = &children[cells[grid.cell(grid.parts(point))] as usize].1;
+            }
             Node::Cut(word, ends, children) => {
-                price += if children.len() > MAX_CHILDREN { TABLE } else { NODE };
+                nodes += 1;
+                if nodes > depth {
+                    price += FARTHER;
+                }
                 let child = ends.partition_point(|end| *end < point[*word]);
                 let Some(next) = children.get(child) else { return price };
                 node = next;
             }
             Node::Leaf(ids) => {
-                let holds = |id: &u32| {
+                let holds = |id: &&u32| {
                     boxes.used().all(|word| {
-                        let (first, last) = boxes.columns[word][*id as usize];
+                        let (first, last) = boxes.columns[word][**id as usize];
                         (first..=last).contains(&point[word])
                     })
                 };
-                let place = ids.iter().position(holds);
-                if let Some(place) = place {
-                    *found = (*found).min(boxes.entries[ids[place] as usize]);
+                if let Some(id) = ids.iter().find(holds) {
+                    *found = (*found).min(boxes.entries[*id as usize]);
                 }
-                let looked_at = place.unwrap_or(ids.len().saturating_sub(1));
-                return price + LEAF * (looked_at / LEAF_BOXES + 1) as f64;
+                let all = ids.len().div_ceil(BLOCK_BOXES);
+                return if all > blocks { price + LONGER + all as f64 * BLOCK } else { price };
             }
         }
     }

@@ -6,9 +6,8 @@ use alloc::vec::Vec;
 
 use super::boxes::Boxes;
 use super::estimate::Points;
-use super::grow::{Grower, Habit, Node};
+use super::grow::{Copies, Grower, Habit, Node};
 use crate::tree::lookup::image::MAX_TREES;
-use crate::tree::lookup::leaf::LEAF_BOXES;
 use crate::tree::lookup::words::SRC;
 
 /// Trees that together hold every box of a list.
@@ -21,13 +20,15 @@ impl Forest {
     /// The forest for these boxes that lookups are cheapest in, as far as `budget` bytes allow.
     pub(super) fn plant(boxes: &Boxes, budget: usize) -> Self {
         let all: Vec<u32> = (0..boxes.len() as u32).collect();
-        if all.len() <= LEAF_BOXES {
+        if all.len() <= FEW {
             return Self::of(boxes, [(Node::Leaf(all.clone()), all)]);
         }
         let points = Points::new(boxes);
-        // Copies and half-full leaves are for rule sets that leave room for them.
-        let roomy = boxes.len() * ROOMY_BYTES <= budget;
-        let ways = WAYS.iter().filter(|way| roomy || !way.lavish).map(|way| way.plant(boxes, &all));
+        let ways = WAYS.iter().filter(|way| {
+            let most = if way.habit.reach < 1.0 { MOST_TO_SEND } else { MOST_FOR_GRIDS };
+            way.habit.cells == 0.0 || boxes.len() <= most
+        });
+        let ways = ways.filter_map(|way| way.plant(boxes, &points, &all, budget));
         let priced = ways.map(|forest| (points.price(boxes, &forest, budget), forest));
         let best = priced.min_by(|(a, _), (b, _)| a.total_cmp(b));
         best.map_or_else(|| Self::of(boxes, []), |(_, forest)| forest)
@@ -42,99 +43,118 @@ impl Forest {
     }
 }
 
-/// Bytes a box that the budget must have for lavish ways to be worth trying.
-const ROOMY_BYTES: usize = 200;
+/// So many boxes need no tree.
+const FEW: usize = 16;
 
 /// A way to share boxes out among trees.
 struct Way {
-    /// Whether it takes several times the memory of the others.
-    lavish: bool,
-    /// Whether boxes are first grouped by which addresses they leave wide.
-    group: bool,
+    groups: Groups,
     habit: Habit,
 }
 
-const fn way(
-    lavish: bool,
-    group: bool,
-    table: bool,
-    reach: f64,
-    fill: usize,
-    copies: usize,
-) -> Way {
-    Way { lavish, group, habit: Habit { reach, fill, copies, table } }
+/// Which boxes have a tree of their own: by which addresses they leave wide.
+#[derive(Clone, Copy, PartialEq)]
+enum Groups {
+    All,
+    /// Those that leave the address wide that more boxes do, and the rest.
+    ByWider,
+    /// Those that leave the source wide, the destination, both, or neither.
+    ByBoth,
 }
 
-/// The ways that are tried: one tree with copies, wide boxes sent on, groups; some of them also with
-/// wide nodes over half-full leaves, or with a table as root.
-const WAYS: [Way; 9] = [
-    way(true, false, false, 1.0, 13, 40),
-    way(true, false, false, 1.0, 4, 40),
-    way(true, false, false, 0.3, 4, 16),
-    way(true, true, true, 1.0, 4, 8),
-    way(true, false, true, 1.0, 4, 40),
-    way(false, false, false, 0.3, 13, 16),
-    way(false, false, true, 0.15, 13, 16),
-    way(false, true, false, 1.0, 13, 8),
-    way(false, true, true, 1.0, 13, 8),
+const fn way(groups: Groups, cells: f64, reach: f64, copies: Copies) -> Way {
+    let (fill, leaf) = if matches!(copies, Copies::Budget) { (8, 12) } else { (14, 16) };
+    Way { groups, habit: Habit { reach, fill, leaf, cells, copies } }
+}
+
+/// The ways that are tried.
+const WAYS: [Way; 6] = [
+    way(Groups::All, 16.0, 1.0, Copies::Budget),
+    way(Groups::ByWider, 0.5, 1.0, Copies::Each(8)),
+    way(Groups::ByBoth, 0.2, 1.0, Copies::Each(8)),
+    way(Groups::ByWider, 0.0, 1.0, Copies::Each(8)),
+    way(Groups::ByBoth, 0.0, 1.0, Copies::Each(8)),
+    way(Groups::All, 0.5, 0.3, Copies::Each(16)),
 ];
 
+/// More boxes than that are given no grids, which take long to choose and much memory.
+const MOST_FOR_GRIDS: usize = 30_000;
+
+/// More boxes than that are not sent from tree to tree: each is grown twice.
+const MOST_TO_SEND: usize = 3_000;
+
 impl Way {
-    fn plant(&self, boxes: &Boxes, all: &[u32]) -> Forest {
-        let mut trees = Vec::new();
+    /// The forest, or `None` if it would take more than the budget has and there is another way.
+    fn plant(&self, boxes: &Boxes, points: &Points, all: &[u32], budget: usize) -> Option<Forest> {
+        let mut planter = Planter { boxes, points, habit: self.habit, budget, trees: Vec::new() };
         let mut rest = Vec::new();
-        let groups = if self.group { groups(boxes, all) } else { vec![all.to_vec()] };
-        for group in groups {
-            rest.extend(self.tree(boxes, group, self.habit.reach, &mut trees));
+        for group in groups(boxes, all, self.groups) {
+            rest.extend(planter.tree(group, self.habit.reach)?);
         }
         while !rest.is_empty() {
             rest.sort_unstable();
-            let last = trees.len() + 1 >= MAX_TREES || rest.len() < 4 * LEAF_BOXES;
+            let last = planter.trees.len() + 1 >= MAX_TREES || rest.len() < 4 * FEW;
             let reach = if last { 1.0 } else { self.habit.reach };
             let ids = core::mem::take(&mut rest);
             let before = ids.len();
-            rest = self.tree(boxes, ids, reach, &mut trees);
+            rest = planter.tree(ids, reach)?;
             if rest.len() == before {
-                rest = self.tree(boxes, rest, 1.0, &mut trees);
+                rest = planter.tree(rest, 1.0)?;
             }
         }
-        Forest::of(boxes, trees)
-    }
-
-    /// Grows a tree of `ids` and returns those it sends on.
-    fn tree(
-        &self,
-        boxes: &Boxes,
-        ids: Vec<u32>,
-        reach: f64,
-        trees: &mut Vec<(Node, Vec<u32>)>,
-    ) -> Vec<u32> {
-        let mut grower = Grower::new(boxes, Habit { reach, ..self.habit });
-        let mut node = grower.grow(ids.clone());
-        let (rest, kept): (Vec<u32>, Vec<u32>) =
-            ids.into_iter().partition(|id| grower.sent_on[*id as usize]);
-        if !rest.is_empty() {
-            // Grown again without them: boxes sent on late have left copies in other branches.
-            node = Grower::new(boxes, Habit { reach: 1.0, ..self.habit }).grow(kept.clone());
-        }
-        if !kept.is_empty() {
-            trees.push((node, kept));
-        }
-        rest
+        Some(Forest::of(boxes, planter.trees))
     }
 }
 
-/// The boxes that leave the source address wide, the destination, both, or neither.
-fn groups(boxes: &Boxes, all: &[u32]) -> Vec<Vec<u32>> {
-    let half = (boxes.columns.len() - SRC) / 2;
+/// Plants the trees of a forest.
+struct Planter<'b> {
+    boxes: &'b Boxes,
+    points: &'b Points,
+    habit: Habit,
+    budget: usize,
+    /// The trees with their boxes.
+    trees: Vec<(Node, Vec<u32>)>,
+}
+
+impl Planter<'_> {
+    /// Grows a tree of `ids` and returns those it sends on.
+    fn tree(&mut self, ids: Vec<u32>, reach: f64) -> Option<Vec<u32>> {
+        let (mut node, sent_on) = self.grow(ids.clone(), reach)?;
+        let (rest, kept): (Vec<u32>, Vec<u32>) =
+            ids.into_iter().partition(|id| sent_on[*id as usize]);
+        if !rest.is_empty() {
+            // Grown again without them: boxes sent on late have left copies in other branches.
+            (node, _) = self.grow(kept.clone(), 1.0)?;
+        }
+        if !kept.is_empty() {
+            self.trees.push((node, kept));
+        }
+        Some(rest)
+    }
+
+    fn grow(&self, ids: Vec<u32>, reach: f64) -> Option<(Node, Vec<bool>)> {
+        let habit = Habit { reach, ..self.habit };
+        let mut grower = Grower::new(self.boxes, self.points, habit, self.budget);
+        let node = grower.grow(ids)?;
+        Some((node, grower.sent_on))
+    }
+}
+
+/// The groups that are not empty.
+fn groups(boxes: &Boxes, all: &[u32], by: Groups) -> Vec<Vec<u32>> {
     let wide = |id: u32, word: usize| {
-        let (first, last) = boxes.columns[word][id as usize];
-        last - first >= 0xff
+        let (first, last) = boxes.span(word, id);
+        last - first >= 0xff_ffff
     };
     let mut groups = vec![Vec::new(); 4];
+    let [of_src, of_dst] =
+        [SRC, boxes.dst].map(|word| all.iter().filter(|id| wide(**id, word)).count());
+    let by_src = by == Groups::ByBoth || (by == Groups::ByWider && of_src >= of_dst);
+    let by_dst = by == Groups::ByBoth || (by == Groups::ByWider && of_src < of_dst);
     for id in all {
-        let group = usize::from(wide(*id, SRC)) + 2 * usize::from(wide(*id, SRC + half));
-        groups[group].push(*id);
+        let [src, dst] =
+            [by_src && wide(*id, SRC), by_dst && wide(*id, boxes.dst)].map(usize::from);
+        groups[src + 2 * dst].push(*id);
     }
     // A small group costs a tree of its own on every lookup.
     for i in 0..3 {

@@ -2,29 +2,45 @@
 
 use alloc::vec::Vec;
 
-use super::boxes::{ANY, Boxes, Span};
-use super::cut::{Cut, Cutter, Kind, MAX_CHILDREN};
-use crate::tree::lookup::image::TABLE_SHIFT;
-use crate::tree::lookup::leaf::LEAF_BOXES;
+use super::boxes::{Boxes, Span, anything};
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use super::cut::{Cut, Cutter, MAX_CHILDREN};
+use super::estimate::Points;
+use super::grid::Grid;
+use crate::tree::lookup::leaf::{BLOCK_BOXES, GO};
+use crate::tree::lookup::words::WORDS;
 
 /// The most cuts on the way to a leaf.
 const MAX_DEPTH: usize = 24;
 
+/// Bytes that a box takes in trees that the budget is all for.
+const BYTES_A_BOX: usize = 24;
+
+/// How many of a grid's cells have the same boxes, at a guess.
+const SHARED: usize = 6;
+
+/// The most cells of a grid.
+const MAX_CELLS: usize = 1 << 16;
+
 /// Lists longer than this are not searched for boxes that others hide in part of the region.
-const SMALL: usize = 64;
+const SMALL: usize = 32;
 
 /// A tree that has not been written yet.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     /// These boxes, in rule order.
     Leaf(Vec<u32>),
-    /// The word that is cut, the last number of each child but the last, the children. A root may
-    /// have more of them than [`MAX_CHILDREN`], which then lie at multiples of 2 to the power [`TABLE_SHIFT`].
-    Cut(usize, Vec<u16>, Vec<Node>),
+    /// A root that cuts several words: for each cell which of the children it has, and those with
+    /// a region that holds all of their cells.
+    Grid(Grid, Vec<u32>, Vec<([Span; WORDS], Node)>),
+    /// The word that is cut, the last number of each child but the last, the children.
+    Cut(usize, Vec<u32>, Vec<Node>),
 }
 
 impl Node {
-    /// How many nodes it takes to reach the leaves of four boxes in five.
+    /// How many nodes it takes to reach the leaves of nine boxes in ten.
     pub(super) fn usual_depth(&self) -> u32 {
         let mut boxes_at = [0; MAX_DEPTH + 1];
         self.count_boxes(0, &mut boxes_at);
@@ -32,26 +48,50 @@ impl Node {
         let mut reached = 0;
         let enough = |boxes: &usize| {
             reached += boxes;
-            reached * 5 >= all * 4
+            reached * 10 >= all * 9
         };
         boxes_at.iter().position(enough).unwrap_or(0) as u32
+    }
+
+    /// How many blocks the leaves of nine boxes in ten have, at most.
+    pub(super) fn usual_blocks(&self) -> u32 {
+        let mut boxes_at = [0; GO];
+        self.count_blocks(&mut boxes_at);
+        let all: usize = boxes_at.iter().sum();
+        let mut reached = 0;
+        let enough = |boxes: &usize| {
+            reached += boxes;
+            reached * 10 >= all * 9
+        };
+        boxes_at.iter().position(enough).unwrap_or(0) as u32 + 1
+    }
+
+    fn count_blocks(&self, boxes_at: &mut [usize; GO]) {
+        match self {
+            Self::Leaf(ids) => {
+                boxes_at[ids.len().div_ceil(BLOCK_BOXES).clamp(1, GO) - 1] += ids.len();
+            }
+            Self::Grid(_, _, children) => {
+                children.iter().for_each(|(_, child)| child.count_blocks(boxes_at));
+            }
+            Self::Cut(_, _, children) => {
+                children.iter().for_each(|child| child.count_blocks(boxes_at));
+            }
+        }
     }
 
     fn count_boxes(&self, depth: usize, boxes_at: &mut [usize]) {
         match self {
             Self::Leaf(ids) => boxes_at[depth] += ids.len(),
+            Self::Grid(_, _, children) => {
+                children.iter().for_each(|(_, child)| child.count_boxes(depth, boxes_at));
+            }
             Self::Cut(_, _, children) => {
                 children.iter().for_each(|child| child.count_boxes(depth + 1, boxes_at));
             }
         }
     }
 }
-
-/// The most children of a root that is a table.
-const TABLE_CHILDREN: usize = 2048;
-
-/// The most boxes of a table's children together, for each box that they are made from.
-const TABLE_COPIES: f64 = 3.0;
 
 /// How a tree is grown.
 #[derive(Clone, Copy, Debug)]
@@ -60,17 +100,54 @@ pub(super) struct Habit {
     pub(super) reach: f64,
     /// How many boxes a leaf should have: fewer make wider nodes, and fewer of them on the way.
     pub(super) fill: usize,
-    /// The most boxes in all leaves together, for each box that the tree is grown from.
-    pub(super) copies: usize,
-    /// Whether the root may be a table.
-    pub(super) table: bool,
+    pub(super) copies: Copies,
+    /// Lists of so many boxes are not cut.
+    pub(super) leaf: usize,
+    /// The most cells of a grid at the root for each box, 0 for none.
+    pub(super) cells: f64,
+}
+
+/// How many copies of boxes leaves may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Copies {
+    /// So many for each box; then leaves become long.
+    Each(usize),
+    /// As many as the budget has room for; then there is no tree.
+    Budget,
+}
+
+/// The parts of a grid that a box reaches into, first and last for each word.
+struct Parts(SmallVec<[(usize, usize); 4]>);
+
+impl Parts {
+    /// How many cells that are.
+    fn cells(&self) -> usize {
+        self.0.iter().map(|(first, last)| last - first + 1).product()
+    }
+
+    fn each_cell(&self, grid: &Grid, mut cell_is: impl FnMut(usize)) {
+        let mut at: SmallVec<[usize; 4]> = self.0.iter().map(|(first, _)| *first).collect();
+        loop {
+            cell_is(grid.cell(at.iter().copied()));
+            let next = at.iter_mut().zip(&self.0).rev().find_map(|(part, (first, last))| {
+                let more = *part < *last;
+                *part = if more { *part + 1 } else { *first };
+                more.then_some(())
+            });
+            if next.is_none() {
+                return;
+            }
+        }
+    }
 }
 
 /// Grows trees.
 pub(super) struct Grower<'b> {
     boxes: &'b Boxes,
+    points: &'b Points,
     habit: Habit,
     cutter: Cutter,
+    budget: usize,
     /// How many more boxes leaves may have.
     room: usize,
     /// For each box whether it was sent on to the next tree.
@@ -78,31 +155,96 @@ pub(super) struct Grower<'b> {
 }
 
 impl<'b> Grower<'b> {
-    pub(super) fn new(boxes: &'b Boxes, habit: Habit) -> Self {
+    pub(super) fn new(boxes: &'b Boxes, points: &'b Points, habit: Habit, budget: usize) -> Self {
         let sent_on = alloc::vec![false; boxes.len()];
-        Self { boxes, habit, cutter: Cutter::default(), room: 0, sent_on }
+        Self { boxes, points, habit, cutter: Cutter::default(), budget, room: 0, sent_on }
     }
 
     /// The tree of the boxes `ids`, which are in rule order, but for those it sends on.
-    pub(super) fn grow(&mut self, ids: Vec<u32>) -> Node {
-        self.room = ids.len().saturating_mul(self.habit.copies).max(1 << 12);
-        let mut region = alloc::vec![ANY; self.boxes.columns.len()];
-        self.node(ids, &mut region, 0)
+    pub(super) fn grow(&mut self, ids: Vec<u32>) -> Option<Node> {
+        self.room = match self.habit.copies {
+            Copies::Each(copies) => ids.len().saturating_mul(copies).max(1 << 12),
+            Copies::Budget => self.budget.max(1 << 17) / BYTES_A_BOX,
+        };
+        let mut cells = ((self.habit.cells * ids.len() as f64) as usize).min(MAX_CELLS);
+        while cells > 1 && ids.len() > self.habit.leaf {
+            let Some(grid) = Grid::choose(self.boxes, &ids, self.points, cells) else { break };
+            let reached = self.reached(&ids, &grid);
+            let copies = reached.iter().map(Parts::cells).sum::<usize>() - ids.len();
+            // Most cells share their list with others.
+            if copies / SHARED <= self.room / 2 {
+                self.room -= copies / SHARED;
+                return self.grid(&ids, grid, &reached);
+            }
+            // Fewer cells have fewer copies.
+            cells /= 4;
+        }
+        self.node(ids, &mut anything(), 0)
     }
 
-    fn node(&mut self, mut ids: Vec<u32>, region: &mut [Span], depth: usize) -> Node {
+    /// For each box the parts of the grid that it reaches into.
+    fn reached(&self, ids: &[u32], grid: &Grid) -> Vec<Parts> {
+        let parts = |id: &u32| {
+            let words = grid.words.iter();
+            Parts(
+                words
+                    .map(|(word, ends)| Grid::reached(ends, self.boxes.span(*word, *id)))
+                    .collect(),
+            )
+        };
+        ids.iter().map(parts).collect()
+    }
+
+    /// What becomes of a list of boxes when there is no room for more copies.
+    fn no_room(&self, ids: Vec<u32>) -> Option<Node> {
+        match self.habit.copies {
+            Copies::Each(_) => Some(Node::Leaf(ids)),
+            Copies::Budget => None,
+        }
+    }
+
+    fn grid(&mut self, ids: &[u32], grid: Grid, reached: &[Parts]) -> Option<Node> {
+        let mut lists: Vec<Vec<u32>> = alloc::vec![Vec::new(); grid.cells()];
+        for (id, parts) in ids.iter().zip(reached) {
+            parts.each_cell(&grid, |cell| lists[cell].push(*id));
+        }
+        let mut cells = Vec::with_capacity(lists.len());
+        let mut groups: Vec<([Span; WORDS], Vec<u32>)> = Vec::new();
+        let mut known: HashMap<Vec<u32>, u32> = HashMap::default();
+        for (cell, mut list) in lists.into_iter().enumerate() {
+            let region = grid.region(cell);
+            self.drop_hidden(&mut list, &region);
+            let next = groups.len() as u32;
+            let group = *known.entry(list.clone()).or_insert(next);
+            if group == next {
+                groups.push((region, list));
+            } else {
+                for (whole, own) in groups[group as usize].0.iter_mut().zip(region) {
+                    *whole = (whole.0.min(own.0), whole.1.max(own.1));
+                }
+            }
+            cells.push(group);
+        }
+        let children = groups.into_iter().map(|(mut region, list)| {
+            let node = self.node(list, &mut region, 1)?;
+            Some((region, node))
+        });
+        let children: Option<_> = children.collect();
+        Some(Node::Grid(grid, cells, children?))
+    }
+
+    fn node(&mut self, mut ids: Vec<u32>, region: &mut [Span], depth: usize) -> Option<Node> {
         ids.retain(|id| !self.sent_on[*id as usize]);
         self.drop_hidden(&mut ids, region);
-        if ids.len() <= LEAF_BOXES || depth >= MAX_DEPTH {
-            return Node::Leaf(ids);
+        if ids.len() <= self.habit.leaf || depth >= MAX_DEPTH {
+            return Some(Node::Leaf(ids));
         }
-        let table = (depth == 0 && self.habit.table).then(|| self.table(&ids, region)).flatten();
-        let Some(cut) = table.or_else(|| self.cut(&ids, region)) else {
-            return Node::Leaf(ids);
+        let Some(cut) = self.cut(&ids, region).filter(|cut| cut.expected <= 0.9) else {
+            return Some(Node::Leaf(ids));
         };
         let copied = (ids.len() as f64 * cut.copies) as usize;
-        if cut.expected > 0.9 || copied > self.room {
-            return Node::Leaf(ids);
+        if copied > self.room {
+            return self.no_room(ids);
         }
         self.send_on(&mut ids, &cut, region);
         self.room -= copied.saturating_sub(ids.len()).min(self.room);
@@ -112,11 +254,11 @@ impl<'b> Grower<'b> {
         let mut first = whole.0;
         for (list, last) in lists.into_iter().zip(cut.thresholds.iter().copied().chain([whole.1])) {
             region[word] = (first, last);
-            children.push(self.node(list, region, depth + 1));
+            children.push(self.node(list, region, depth + 1)?);
             first = last.saturating_add(1);
         }
         region[word] = whole;
-        Node::Cut(word, cut.thresholds, children)
+        Some(Node::Cut(word, cut.thresholds, children))
     }
 
     /// The boxes of each child of a cut.
@@ -133,15 +275,7 @@ impl<'b> Grower<'b> {
 
     fn cut(&mut self, ids: &[u32], region: &[Span]) -> Option<Cut> {
         let children = children_for(ids.len(), self.habit.fill);
-        self.cutter.choose(self.boxes, ids, region, Kind { children, shift: 0 })
-    }
-
-    /// A cut into many children, unless it would copy too much or is none.
-    fn table(&mut self, ids: &[u32], region: &[Span]) -> Option<Cut> {
-        let children = (2 * ids.len() / LEAF_BOXES).min(TABLE_CHILDREN);
-        let cut =
-            self.cutter.choose(self.boxes, ids, region, Kind { children, shift: TABLE_SHIFT })?;
-        (cut.thresholds.len() >= MAX_CHILDREN && cut.copies <= TABLE_COPIES).then_some(cut)
+        self.cutter.choose(self.boxes, ids, region, children)
     }
 
     /// Sends on the boxes that reach into too many of the cut's children.
@@ -164,12 +298,7 @@ impl<'b> Grower<'b> {
     /// would.
     fn drop_hidden(&self, ids: &mut Vec<u32>, region: &[Span]) {
         if let Some(i) = ids.iter().position(|id| self.takes_all(*id, region)) {
-            let taker = ids[i] as usize;
-            let mut place = 0;
-            ids.retain(|id| {
-                place += 1;
-                place <= i + 1 || !self.boxes.needs[*id as usize].contains(self.boxes.needs[taker])
-            });
+            ids.truncate(i + 1);
         }
         if ids.len() > SMALL {
             return;
@@ -201,9 +330,7 @@ impl<'b> Grower<'b> {
             let (outer, inner) = (boxes.columns[word][before], boxes.columns[word][id]);
             outer.0 <= inner.0.max(region[word].0) && inner.1.min(region[word].1) <= outer.1
         };
-        boxes.ends[before]
-            && boxes.needs[id].contains(boxes.needs[before])
-            && boxes.used().all(covers)
+        boxes.ends[before] && boxes.used().all(covers)
     }
 }
 

@@ -8,6 +8,7 @@ mod boxes;
 mod cut;
 mod estimate;
 mod forest;
+mod grid;
 mod grow;
 mod record;
 mod spans;
@@ -117,11 +118,12 @@ impl<A> Compiler<'_, A> {
                 false if decides => (*number).min(RECORD),
                 false => RECORD,
             };
-            if low >= RECORD {
+            let ends = !checked && !matches!(rule.target, Target::Jump(_) | Target::Continue(_));
+            let entry = (index as u32) << 8;
+            let doubtful = boxes.push(&shape, entry | low, entry | CHECKED, ends);
+            if low >= RECORD || doubtful {
                 records.push((index as u32, record(rule, &shape, *number)));
             }
-            let ends = !checked && !matches!(rule.target, Target::Jump(_) | Target::Continue(_));
-            boxes.push(&shape, (index as u32) << 8 | low, ends);
         }
         OneFamily { boxes, records }
     }

@@ -8,8 +8,10 @@ use crate::packet::Family;
 use crate::rule::{AnyOf, Criteria, Effect, OriginalCriteria, Rule, Span, Target};
 use crate::tree::lookup::image::target;
 use crate::tree::lookup::residual::{NEGATED, field, stride};
+use crate::tree::lookup::words::Headers;
 
-/// A record's words; `action` is the number of the action of a rule that decides.
+/// A record's words, with a check for the headers that the rule asks for: its boxes do not tell where
+/// they are missing; `action` is the number of the action of a rule that decides.
 pub(super) fn record<A>(rule: &Rule<A>, shape: &Shape, action: u32) -> Vec<u32> {
     let (kind, argument, mask) = match &rule.target {
         Target::Action(_) => (target::ACTION, action, 0),
@@ -24,7 +26,10 @@ pub(super) fn record<A>(rule: &Rule<A>, shape: &Shape, action: u32) -> Vec<u32> 
         Target::Goto(chain) => (target::GOTO, chain.0, 0),
         Target::Return => (target::RETURN, 0, 0),
     };
-    let checks = Checks::of(&rule.criteria, shape);
+    let mut checks = Checks::of(&rule.criteria, shape);
+    if shape.needs != Headers::NONE {
+        checks.pairs(field::HEADERS, false, [(shape.needs.0.into(), shape.needs.0.into())]);
+    }
     let mut words = Vec::from([kind, argument, mask, checks.count]);
     words.extend(checks.words);
     words

@@ -4,13 +4,17 @@ use alloc::vec::Vec;
 
 use hashbrown::HashTable;
 
-use super::boxes::{ANY, Boxes, Span};
+use super::boxes::{Boxes, Span, anything};
 use super::cut::MAX_CHILDREN;
 use super::forest::Forest;
+use super::grid::{Grid, THRESHOLDS};
 use super::grow::Node;
-use crate::tree::lookup::image::{NOTHING, PLAIN, TABLE_SHIFT, UNIT, WIDE};
-use crate::tree::lookup::leaf::{LEAF_BOXES, LINE, MORE, MOST_BYTES, PLAIN_PAIRS};
-use crate::tree::lookup::words::{COUNT_V4, Headers};
+use crate::tree::lookup::find::ROOT_WORDS;
+use crate::tree::lookup::image::{PLAIN, UNIT, WIDE};
+use crate::tree::lookup::leaf::{
+    BLOCK_BOXES, GO_LINES, LINE, MAX_PASSES, MAX_PLAIN_BLOCKS, PLAIN_HALVES, TESTED,
+};
+use crate::tree::lookup::words::most;
 
 /// An image being written.
 pub(super) struct Writer {
@@ -49,9 +53,9 @@ impl Writer {
         }
     }
 
-    /// Whole lines, with the length of the largest leaf beyond all that is written.
+    /// Whole lines, with as many beyond all that is written as may be read from a leaf on.
     pub(super) fn finish(&mut self) {
-        self.bytes.resize(self.bytes.len() + MOST_BYTES, 0);
+        self.bytes.resize(self.bytes.len() + LINE * GO_LINES, 0);
         self.align(LINE);
     }
 
@@ -64,7 +68,7 @@ impl Writer {
     /// Appends a forest with its trees; returns the byte offset.
     pub(super) fn forest(&mut self, boxes: &Boxes, forest: &Forest) -> Result<usize, TooLarge> {
         let mut words = alloc::vec![forest.trees.len() as u32];
-        let mut region = alloc::vec![ANY; boxes.columns.len()];
+        let mut region = anything();
         for (tree, first) in &forest.trees {
             words.extend(self.root(boxes, tree, &mut region)?);
             words.push(*first);
@@ -72,27 +76,59 @@ impl Writer {
         Ok(self.words(words))
     }
 
-    /// Appends a tree; returns the reference to its root, the nodes most lookups go through, and,
-    /// if the root is a table, the word that it splits, and one to be told from no table.
+    /// Appends a tree; returns what the forest says of it, but for its first rule's entry.
     fn root(
         &mut self,
         boxes: &Boxes,
         tree: &Node,
         region: &mut [Span],
-    ) -> Result<[u32; 3], TooLarge> {
+    ) -> Result<Vec<u32>, TooLarge> {
         match tree {
-            Node::Cut(word, ends, children) if children.len() > MAX_CHILDREN => {
-                let references = self.children(boxes, (*word, ends, children), region)?;
-                let child = |number: u16| ends.partition_point(|end| *end < number);
-                let entries = (0..1u32 << (16 - TABLE_SHIFT))
-                    .map(|entry| references[child((entry << TABLE_SHIFT) as u16)]);
-                let entries: Vec<u32> = entries.collect();
-                self.align(LINE);
-                let at = self.words(entries);
-                Ok([at as u32, tree.usual_depth().saturating_sub(1), 1 + *word as u32])
+            Node::Grid(grid, cells, children) => {
+                let mut references = Vec::with_capacity(children.len());
+                for (region, child) in children {
+                    references.push(self.node(boxes, child, &mut region.clone())?);
+                }
+                let at = self.grid(grid, cells.iter().map(|cell| references[*cell as usize]));
+                let mut words = alloc::vec![
+                    at as u32,
+                    tree.usual_depth(),
+                    tree.usual_blocks(),
+                    grid.words.len() as u32
+                ];
+                let (mut place, mut stride) = (0, grid.cells());
+                for (_, ends) in &grid.words {
+                    stride /= ends.len() + 1;
+                    let mask = ((1u64 << ends.len()) - 1) << place;
+                    words.extend([mask as u32, (mask >> 32) as u32, stride as u32]);
+                    place += ends.len();
+                }
+                words.resize(ROOT_WORDS - 1, 0);
+                Ok(words)
             }
-            _ => Ok([self.node(boxes, tree, region)?, tree.usual_depth(), 0]),
+            _ => {
+                let root = self.node(boxes, tree, region)?;
+                let mut words = alloc::vec![root, tree.usual_depth(), tree.usual_blocks(), 0];
+                words.resize(ROOT_WORDS - 1, 0);
+                Ok(words)
+            }
         }
+    }
+
+    /// Appends a grid with a reference for each cell; returns the byte offset.
+    fn grid(&mut self, grid: &Grid, references: impl Iterator<Item = u32>) -> usize {
+        let mut thresholds = [u32::MAX; THRESHOLDS];
+        let mut picks = [0; THRESHOLDS];
+        let ends =
+            grid.words.iter().flat_map(|(word, ends)| ends.iter().map(move |end| (word, end)));
+        for ((threshold, pick), (word, end)) in thresholds.iter_mut().zip(&mut picks).zip(ends) {
+            (*threshold, *pick) = (*end, *word as u32);
+        }
+        let at = self.align(LINE);
+        self.words(thresholds);
+        self.words(picks);
+        self.words(references);
+        at
     }
 
     /// Appends a node's children and then the node; returns the reference to it.
@@ -103,10 +139,11 @@ impl Writer {
         let (word, ends, children) = match node {
             Node::Leaf(ids) => return Ok(self.leaf(boxes, ids, region)),
             Node::Cut(word, ends, children) => (*word, ends, children),
+            Node::Grid(..) => return Err(TooLarge),
         };
         let references = self.children(boxes, (word, ends, children), region)?;
         let at = self.align(LINE);
-        let mut thresholds = [u16::MAX; 32];
+        let mut thresholds = [u32::MAX; MAX_CHILDREN];
         for (threshold, end) in thresholds.iter_mut().zip(ends) {
             *threshold = *end;
         }
@@ -119,7 +156,7 @@ impl Writer {
     fn children(
         &mut self,
         boxes: &Boxes,
-        (word, ends, children): (usize, &[u16], &[Node]),
+        (word, ends, children): (usize, &[u32], &[Node]),
         region: &mut [Span],
     ) -> Result<Vec<u32>, TooLarge> {
         let whole = region[word];
@@ -134,63 +171,56 @@ impl Writer {
         Ok(references)
     }
 
-    /// Appends a leaf, or several that go on with each other; returns the reference to it.
+    /// Appends a leaf; returns the reference to it.
     fn leaf(&mut self, boxes: &Boxes, ids: &[u32], region: &[Span]) -> u32 {
         let at = self.align(UNIT);
-        let words = tested(boxes, ids, region);
-        let plain = boxes.columns.len() == COUNT_V4
-            && words.iter().all(|word| PLAIN_PAIRS.iter().any(|(a, b)| a == word || b == word));
-        let mut rest = ids;
-        loop {
-            let (now, later) = rest.split_at(rest.len().min(LEAF_BOXES));
-            self.entries(boxes, now, !later.is_empty());
-            if plain {
-                self.pairs(boxes, now, &PLAIN_PAIRS, region);
-            } else {
-                let pairs = words.chunks(2).map(|pair| (pair[0], pair[pair.len() - 1]));
-                let pairs: Vec<(usize, usize)> = pairs.collect();
-                let bytes = pairs.iter().flat_map(|(a, b)| [*a as u8, *b as u8]);
-                self.bytes.extend([pairs.len() as u8, 0].into_iter().chain(bytes));
-                self.align(LINE);
-                self.pairs(boxes, now, &pairs, region);
-            }
-            rest = later;
-            if rest.is_empty() {
-                break;
-            }
+        let halves = tested(boxes, ids, region);
+        let blocks = ids.len().div_ceil(BLOCK_BOXES).max(1);
+        if blocks <= MAX_PLAIN_BLOCKS
+            && halves.iter().all(|half| PLAIN_HALVES[..TESTED].contains(half))
+        {
+            self.blocks(boxes, ids, &PLAIN_HALVES[..TESTED]);
+            return reference(self.shared(at), PLAIN + blocks as u32 - 1);
         }
-        reference(self.shared(at), if plain { PLAIN } else { WIDE })
+        let mut header = [0; LINE];
+        header[..4].copy_from_slice(&(blocks as u32).to_le_bytes());
+        header[4] = halves.len().div_ceil(TESTED).min(MAX_PASSES) as u8;
+        for (picks, halves) in header[8..].chunks_mut(8).zip(halves.chunks(TESTED)) {
+            picks[..halves.len()].copy_from_slice(halves);
+        }
+        self.bytes.extend(header);
+        self.blocks(boxes, ids, &halves);
+        reference(self.shared(at), WIDE)
     }
 
-    /// Appends a leaf's line of entries and flags.
-    fn entries(&mut self, boxes: &Boxes, ids: &[u32], more: bool) {
-        let mut line = [NOTHING; LEAF_BOXES + 1];
-        for (entry, id) in line.iter_mut().zip(ids) {
-            *entry = boxes.entries[*id as usize];
+    /// Appends the blocks of a leaf that tests these halves of words, as many passes as they take.
+    fn blocks(&mut self, boxes: &Boxes, ids: &[u32], halves: &[u8]) {
+        for start in (0..ids.len().max(1)).step_by(BLOCK_BOXES) {
+            let ids = &ids[start..ids.len().min(start + BLOCK_BOXES)];
+            for halves in halves.chunks(TESTED) {
+                self.block(boxes, ids, halves);
+            }
         }
-        let needing = |headers| {
-            let needs = |id: &u32| boxes.needs[*id as usize].contains(headers);
-            ids.iter().enumerate().map(|(i, id)| u32::from(needs(id)) << i).sum::<u32>()
-        };
-        let more = if more { MORE } else { 0 };
-        line[LEAF_BOXES] = needing(Headers::PORTS) | more | needing(Headers::ICMP) << 16;
-        self.bytes.extend(line.into_iter().flat_map(u32::to_le_bytes));
     }
 
-    /// Appends where boxes begin and end in pairs of words, as far as the region has them.
-    fn pairs(&mut self, boxes: &Boxes, ids: &[u32], pairs: &[(usize, usize)], region: &[Span]) {
-        for (a, b) in pairs {
-            let mut lines = [[u16::MAX; 32], [0; 32]];
-            for (half, word) in [a, b].into_iter().enumerate() {
-                for (i, id) in ids.iter().enumerate() {
-                    let (first, last) = boxes.columns[*word][*id as usize];
-                    lines[0][16 * half + i] = first.max(region[*word].0);
-                    lines[1][16 * half + i] = last.min(region[*word].1);
-                }
+    fn block(&mut self, boxes: &Boxes, ids: &[u32], halves: &[u8]) {
+        let mut lines = [[u16::MAX; TESTED + 1], [0; TESTED + 1]].map(|span| [span; BLOCK_BOXES]);
+        for (i, id) in ids.iter().enumerate() {
+            let [first, last] = &mut lines;
+            (first[i], last[i]) = ([0; TESTED + 1], [u16::MAX; TESTED + 1]);
+            for (half, place) in halves.iter().zip(0..TESTED) {
+                let span = boxes.span(usize::from(half / 2), *id);
+                (first[i][place], last[i][place]) = half_of(span, *half);
             }
-            let numbers = lines.as_flattened().iter();
-            self.bytes.extend(numbers.flat_map(|number| number.to_le_bytes()));
         }
+        let spans = lines.as_flattened_mut();
+        for (i, id) in ids.iter().enumerate() {
+            let entry = boxes.entries[*id as usize];
+            spans[2 * i][TESTED] = entry as u16;
+            spans[2 * i + 1][TESTED] = (entry >> 16) as u16;
+        }
+        let numbers = spans.as_flattened().iter();
+        self.bytes.extend(numbers.flat_map(|number| number.to_le_bytes()));
     }
 
     /// Where the bytes from `from` on stand already; then they are taken back.
@@ -227,18 +257,32 @@ fn hash(bytes: &[u8]) -> u64 {
     hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// The words in which some box leaves out a number of the region, one at least.
-fn tested(boxes: &Boxes, ids: &[u32], region: &[Span]) -> Vec<usize> {
-    let leaves_out = |word: &usize| {
-        let whole = region[*word];
+/// The halves of words in which some box leaves out a number of the region, one at least.
+fn tested(boxes: &Boxes, ids: &[u32], region: &[Span]) -> Vec<u8> {
+    let halves = boxes.used().flat_map(|word| {
+        let high = most(word) > u32::from(u16::MAX);
+        [2 * word as u8, 2 * word as u8 + 1].into_iter().take(1 + usize::from(high))
+    });
+    let leaves_out = |half: &u8| {
+        let whole = half_of(region[usize::from(half / 2)], *half);
         ids.iter().any(|id| {
-            let (first, last) = boxes.columns[*word][*id as usize];
+            let (first, last) = half_of(boxes.span(usize::from(half / 2), *id), *half);
             whole.0 < first || last < whole.1
         })
     };
-    let mut words: Vec<usize> = (0..region.len()).filter(leaves_out).collect();
-    if words.is_empty() {
-        words.push(0);
+    let mut halves: Vec<u8> = halves.filter(leaves_out).collect();
+    if halves.is_empty() {
+        halves.push(0);
     }
-    words
+    halves
+}
+
+/// What a word's span leaves one of its halves: that of the word with index `half / 2`, the low one
+/// if `half` is even.
+fn half_of((first, last): Span, half: u8) -> (u16, u16) {
+    match half % 2 {
+        0 if first >> 16 == last >> 16 => (first as u16, last as u16),
+        0 => (0, u16::MAX),
+        _ => ((first >> 16) as u16, (last >> 16) as u16),
+    }
 }

@@ -1,15 +1,25 @@
 //! The first rule of a chain, at or after a place, that matches.
 
-use super::image::{CHECKED, Image, MAX_TREES, NODE_BYTES, NOTHING, TABLE_SHIFT, UNDECIDED, WIDE};
-use super::leaf::{self, Leaf, Probe};
+use super::image::{CHECKED, Image, MAX_TREES, NODE_BYTES, NOTHING, PLAIN, UNDECIDED};
+use super::leaf::{self, GO, Held, PLAIN_HALVES};
 use super::residual;
 use super::subject::{Judged, Subject};
+use super::words::WORDS;
 use super::words::Words;
-use crate::packet::{Family, Packet};
-use crate::simd::{Kernel, Lanes};
+use crate::packet::Family;
+use crate::simd::{Kernel, Lanes, TOGETHER};
 
 /// More steps than any tree has, and more leaves than go on with each other.
 const MAX_STEPS: usize = 1 << 20;
+
+/// Lines of thresholds of a grid.
+pub(in crate::tree) const GRID_LINES: usize = 3;
+
+/// The most words that a grid splits.
+pub(in crate::tree) const GRID_WORDS: usize = 4;
+
+/// Words that a forest says of a tree.
+pub(in crate::tree) const ROOT_WORDS: usize = 5 + 3 * GRID_WORDS;
 
 /// The trees of one chain for one family.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,15 +32,21 @@ pub(in crate::tree) struct Roots {
 
 /// A tree.
 #[derive(Clone, Copy, Debug, Default)]
-struct Root {
+pub(in crate::tree) struct Root {
     /// Its root: a node, a leaf or a table.
-    reference: u32,
+    pub(in crate::tree) reference: u32,
     /// How many nodes most lookups go through.
-    depth: u32,
-    /// One more than the word that the table splits; 0 if the root is none.
-    table: u32,
+    pub(super) depth: u32,
+    /// How many blocks of a leaf most lookups look at.
+    pub(super) blocks: usize,
+    /// Whether its root is a grid.
+    grid: bool,
+    /// For each of them its thresholds, a bit each.
+    masks: [u64; GRID_WORDS],
+    /// For each of them how many cells a part has.
+    strides: [u32; GRID_WORDS],
     /// Its first rule's entry.
-    first: u32,
+    pub(in crate::tree) first: u32,
 }
 
 impl Roots {
@@ -44,11 +60,15 @@ impl Roots {
         let mut roots = Self { records: records as usize / 4, ..Self::default() };
         roots.count = (image.word(at) as usize).min(MAX_TREES);
         for (i, tree) in roots.trees.iter_mut().take(roots.count).enumerate() {
-            let [reference, depth, table, first] =
-                [1, 2, 3, 4].map(|word| image.word(at + 4 * i + word));
-            *tree = Root { reference, depth, table, first };
+            *tree = Root::read(image, at + 1 + ROOT_WORDS * i);
         }
         roots
+    }
+
+    /// The trees, ascending by their first rules.
+    #[inline(always)]
+    pub(super) fn trees(&self) -> &[Root] {
+        self.trees.get(..self.count).unwrap_or_default()
     }
 
     /// The word where the record of the rule with this entry begins.
@@ -87,41 +107,21 @@ impl<J: Judged> Kernel for First<'_, J> {
         let words = &judged.words();
         let [v4, v6] = base;
         let roots = if words.family == Family::V4 { v4 } else { v6 };
-        let probe = Probe::new(lanes, words);
+        let words = lanes.words(words.pairs());
+        let row = lanes.row(words, PLAIN_HALVES);
         let mut found = NOTHING;
-        for root in roots.trees.iter().take(roots.count) {
+        for root in roots.trees() {
             if root.first > found {
                 break;
             }
             let reference = root.leaf(image, lanes, words);
-            let Some(leaf) = Leaf::test(image, reference, lanes, words, &probe) else { continue };
-            let entry = leaf.entry();
-            if entry & 0xff == CHECKED || (entry == NOTHING && leaf.has_more()) {
+            let entry = leaf::usual(image, reference, root.blocks, lanes, row);
+            if entry & 0xff == CHECKED {
                 return UNDECIDED;
             }
             found = found.min(entry);
         }
         found
-    }
-}
-
-/// [`First`] for several packets: `entries[i]` for `packets[i]`.
-pub(in crate::tree) struct FirstOfEach<'a> {
-    pub(in crate::tree) image: Image<'a>,
-    pub(in crate::tree) base: &'a [Roots; 2],
-    pub(in crate::tree) packets: &'a [Packet],
-    pub(in crate::tree) entries: &'a mut [u32],
-}
-
-impl Kernel for FirstOfEach<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        let Self { image, base, packets, entries } = self;
-        for (packet, entry) in packets.iter().zip(entries) {
-            *entry = First { image, base, judged: (packet, None) }.run(lanes);
-        }
     }
 }
 
@@ -131,31 +131,112 @@ impl Kernel for Find<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) -> u32 {
-        let probe = Probe::new(lanes, self.words);
+        let words = lanes.words(self.words.pairs());
         let mut found = NOTHING;
-        for root in self.roots.trees.iter().take(self.roots.count) {
+        for root in self.roots.trees() {
             if root.first > found {
                 break;
             }
-            let reference = root.leaf(self.image, lanes, self.words);
-            found = found.min(self.leaf(lanes, &probe, reference));
+            let reference = root.leaf(self.image, lanes, words);
+            let entry =
+                leaf::search(self.image, reference, lanes, words, |held| self.first_of(held));
+            found = found.min(entry);
         }
         found
     }
 }
 
 impl Root {
+    pub(in crate::tree) fn read(image: Image<'_>, at: usize) -> Self {
+        let word = |i| image.word(at.saturating_add(i));
+        Self {
+            reference: word(0),
+            depth: word(1),
+            blocks: (word(2) as usize).min(GO),
+            grid: word(3) != 0,
+            masks: core::array::from_fn(|i| {
+                u64::from(word(4 + 3 * i)) | u64::from(word(5 + 3 * i)) << 32
+            }),
+            strides: core::array::from_fn(|i| word(6 + 3 * i)),
+            first: word(ROOT_WORDS - 1),
+        }
+    }
+
+    /// The word of the image with the reference of the packet's cell.
+    #[inline(always)]
+    fn cell<L: Lanes>(&self, image: Image<'_>, lanes: L, words: L::Words) -> u32 {
+        let Some(lines) = self.lines(image) else { return 0 };
+        let mut below = 0;
+        let [thresholds, picks] = lines;
+        for (i, (thresholds, picks)) in thresholds.iter().zip(picks).enumerate() {
+            below |= u64::from(lanes.below(thresholds, picks, words)) << (16 * i);
+        }
+        let parts = self.masks.iter().zip(&self.strides);
+        parts.fold(self.first_cell(), |cell, (mask, stride)| {
+            cell.wrapping_add((below & mask).count_ones().wrapping_mul(*stride))
+        })
+    }
+
+    /// The same for several packets: `columns` has for each word that of every packet.
+    #[inline(always)]
+    pub(super) fn cells<L: Lanes>(
+        &self,
+        image: Image<'_>,
+        lanes: L,
+        columns: &[[u32; TOGETHER]; WORDS],
+    ) -> [u32; TOGETHER] {
+        let mut cells = lanes.column(&[self.first_cell(); TOGETHER]);
+        let Some([thresholds, picks]) = self.lines(image) else { return lanes.numbers(cells) };
+        let (thresholds, picks) =
+            (thresholds.as_flattened().as_chunks::<4>().0, picks.as_flattened().as_chunks::<4>().0);
+        for (mask, stride) in self.masks.iter().zip(&self.strides) {
+            let first = mask.trailing_zeros() as usize;
+            let Some(word) = picks.get(first) else { continue };
+            let column = lanes.column(&columns[u32::from_le_bytes(*word) as usize % WORDS]);
+            let own = thresholds.iter().skip(first).take(mask.count_ones() as usize);
+            for threshold in own {
+                let threshold = u32::from_le_bytes(*threshold);
+                cells = lanes.add_where_below(cells, *stride, threshold, column);
+            }
+        }
+        lanes.numbers(cells)
+    }
+
+    /// The words of the image with the references of all cells, if the root is a grid.
+    pub(in crate::tree) fn all_cells(&self) -> Option<impl Iterator<Item = u32> + use<>> {
+        let parts = self.masks.iter().map(|mask| mask.count_ones() + 1);
+        let first = self.first_cell();
+        let count = parts.fold(1, u32::saturating_mul);
+        self.grid.then(|| first..first.saturating_add(count))
+    }
+
+    /// The word of the image with the reference of the first cell.
+    #[inline(always)]
+    fn first_cell(&self) -> u32 {
+        self.reference / 4 + 32 * GRID_LINES as u32
+    }
+
+    /// A grid's lines: thresholds, and the words that they are of.
+    #[inline(always)]
+    fn lines<'a>(&self, image: Image<'a>) -> Option<&'a [[[u8; 64]; GRID_LINES]; 2]> {
+        let lines: &[u8; 128 * GRID_LINES] = image.window(self.reference)?;
+        lines.as_chunks().0.as_chunks().0.first_chunk()
+    }
+
+    /// The reference to the node or leaf that a packet with this cell enters the tree at.
+    #[inline(always)]
+    pub(super) fn enter(&self, image: Image<'_>, cell: u32) -> u32 {
+        if self.grid { image.word(cell as usize) } else { self.reference }
+    }
+
     /// The reference to the leaf that the packet belongs to.
     ///
     /// Most lookups take the same steps whatever the packet, so that no branch has to be guessed: a
     /// reference to a leaf stays what it is for as many steps as most lookups need.
     #[inline(always)]
-    fn leaf<L: Lanes>(&self, image: Image<'_>, lanes: L, words: &Words) -> u32 {
-        let mut reference = self.reference;
-        if let Some(word) = self.table.checked_sub(1) {
-            let entry = usize::from(words.word(word as u8) >> TABLE_SHIFT);
-            reference = image.word(reference as usize / 4 + entry);
-        }
+    fn leaf<L: Lanes>(&self, image: Image<'_>, lanes: L, words: L::Words) -> u32 {
+        let cell = if self.grid { self.cell(image, lanes, words) } else { 0 };
+        let mut reference = self.enter(image, cell);
         for _ in 0..self.depth {
             let next = child(image, lanes, words, reference);
             reference = if is_leaf(reference) { reference } else { next };
@@ -172,35 +253,30 @@ impl Root {
 
 /// The reference to the child that the packet belongs to.
 #[inline(always)]
-fn child<L: Lanes>(image: Image<'_>, lanes: L, words: &Words, reference: u32) -> u32 {
-    let Some(node) = image.window::<NODE_BYTES>(reference) else { return u32::MAX };
-    let (thresholds, children) = node.split_first_chunk::<64>().unwrap_or((&[0; 64], &[]));
-    let child = lanes.count_below(thresholds, words.word(reference as u8)) & 31;
-    let bytes = children.as_chunks::<4>().0.get(child);
+fn child<L: Lanes>(image: Image<'_>, lanes: L, words: L::Words, reference: u32) -> u32 {
+    let Some(node) = image.window(reference) else { return u32::MAX };
+    child_of(node, |thresholds| lanes.count_below(thresholds, words, reference))
+}
+
+/// The reference to the child with the number that `count` gives for a node's thresholds.
+#[inline(always)]
+pub(super) fn child_of(node: &[u8; NODE_BYTES], count: impl FnOnce(&[u8; 64]) -> usize) -> u32 {
+    let (thresholds, children) = node.split_first_chunk().unwrap_or((&[0; 64], &[]));
+    let bytes = children.as_chunks::<4>().0.get(count(thresholds) & 15);
     bytes.map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes))
 }
 
 impl Find<'_> {
-    /// The first entry of a leaf that counts and whose checks hold, or of those that go on with it.
-    #[inline(always)]
-    fn leaf<L: Lanes>(&self, lanes: L, probe: &Probe<L>, mut reference: u32) -> u32 {
-        for _ in 0..MAX_STEPS {
-            let leaf = Leaf::test(self.image, reference, lanes, self.words, probe);
-            let Some(leaf) = leaf else { return NOTHING };
-            let mut left = leaf.at_least(lanes, self.least);
-            while left.mask != 0 {
-                let entry = left.entry();
-                if entry & 0xff != CHECKED || self.checks_hold(entry) {
-                    return entry;
-                }
-                left = left.without_first();
+    /// The first entry that counts and whose checks hold.
+    fn first_of(&self, mut held: Held<'_>) -> Option<u32> {
+        while !held.is_empty() {
+            let entry = held.entry();
+            if entry >= self.least && (entry & 0xff != CHECKED || self.checks_hold(entry)) {
+                return Some(entry);
             }
-            if !leaf.has_more() {
-                return NOTHING;
-            }
-            reference = reference.saturating_add(leaf::length(self.image, reference));
+            held = held.without_first();
         }
-        NOTHING
+        None
     }
 
     #[inline(never)]
@@ -213,6 +289,6 @@ impl Find<'_> {
 
 /// Whether a reference names a leaf.
 #[inline(always)]
-fn is_leaf(reference: u32) -> bool {
-    reference & 31 >= WIDE
+pub(in crate::tree) fn is_leaf(reference: u32) -> bool {
+    reference & PLAIN != 0
 }

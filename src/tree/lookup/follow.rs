@@ -15,6 +15,9 @@ pub(in crate::tree) struct Verdict {
 }
 
 impl Verdict {
+    /// That no rule decides.
+    pub(in crate::tree) const DEFAULT: Self = Self { action: DEFAULT_ACTION, rule: None };
+
     /// What an entry of the base chain without a record says.
     #[inline(always)]
     pub(in crate::tree) fn of_entry(entry: u32) -> Self {
@@ -71,7 +74,7 @@ impl Follow<'_> {
                 Next::Return => callers.pop(),
             };
             let Some((to, least)) = place else {
-                return Verdict { action: DEFAULT_ACTION, rule: None };
+                return Verdict::DEFAULT;
             };
             if to != chain {
                 chain = to;

@@ -4,26 +4,28 @@
 //! |---|---|
 //! | header | one line: magic, version, length in lines, chains, where the chain table is |
 //! | chain | four words: its forest for IPv4 and for IPv6, its record table for each, or 0 |
-//! | forest | a word: how many trees; for each four: its root, how many nodes most lookups go through, one more than the word of its table or 0, and its first rule's entry |
-//! | table | a root that is a reference for every 16 numbers of a word (2 to the power [`TABLE_SHIFT`]) |
-//! | node | 32 thresholds of 2 bytes, ascending, the last of them the highest number there is; then a reference for each child. The child is the number of thresholds below the packet's word |
-//! | reference | low 5 bits: the word that the node cuts, or [`PLAIN`] or [`WIDE`]; with those bits 0: the byte offset |
+//! | forest | a word: how many trees; for each five: its root, how many nodes and how many blocks of a leaf most lookups go through, its table, and its first rule's entry |
+//! | table | a root that is a reference for every 2 to the power of `shift` numbers of a word; told by `256 * shift + word + 1`, 0 for none |
+//! | node | 16 thresholds of 4 bytes, ascending, the last of them the highest number there is; then a reference for each child. The child is the number of thresholds below the packet's word |
+//! | reference | low 6 bits: the word that the node cuts; from [`PLAIN`] up a leaf, of one block or as many more; [`WIDE`] a leaf that says what it has. With those bits 0: the byte offset |
 //! | leaf | see [`leaf`](super::leaf) |
 //! | entry | high 24 bits: the rule; low 8: its action, or [`RECORD`] or [`CHECKED`] |
 //! | record table | for each rule the word where its record begins |
 //! | record | a word each: target kind, argument, mask, how many checks follow; the checks |
 
+use super::leaf::{GO_LINES, LINE};
+
 /// Where nodes, leaves and tables may begin: at multiples of so many bytes.
 pub(in crate::tree) const UNIT: usize = 64;
 
-/// Marks a reference to a leaf that tests the usual words.
-pub(in crate::tree) const PLAIN: u32 = 31;
+/// Marks a reference to a leaf that tests the usual words; one block, each number above is one more.
+pub(in crate::tree) const PLAIN: u32 = 32;
 
 /// Marks a reference to a leaf that says which words it tests.
-pub(in crate::tree) const WIDE: u32 = 30;
+pub(in crate::tree) const WIDE: u32 = 63;
 
 /// Bytes of a node with as many children as there can be.
-pub(in crate::tree) const NODE_BYTES: usize = 64 + 4 * 32;
+pub(in crate::tree) const NODE_BYTES: usize = 64 + 4 * 16;
 
 /// In the low byte of an entry, from here up: the rule does more than decide, its record says what.
 pub(in crate::tree) const RECORD: u32 = 0xfd;
@@ -45,9 +47,6 @@ pub(in crate::tree) const MAGIC: u32 = u32::from_le_bytes(*b"ptcl");
 
 /// The format that this version writes and reads.
 pub(in crate::tree) const VERSION: u32 = 1;
-
-/// The numbers of a word that share an entry of a table: 2 to this power.
-pub(in crate::tree) const TABLE_SHIFT: u32 = 4;
 
 /// The most trees of one chain and family.
 pub(in crate::tree) const MAX_TREES: usize = 6;
@@ -82,21 +81,32 @@ impl<'a> Image<'a> {
     /// The word with this index, 0 outside.
     #[inline]
     pub(in crate::tree) fn word(&self, index: usize) -> u32 {
-        let from = index.saturating_mul(4);
-        let bytes = self.bytes.get(from..).and_then(|rest| rest.first_chunk());
+        let bytes = self.bytes.as_chunks().0.get(index);
         bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 
     /// The `N` bytes at the place a reference names.
     #[inline(always)]
     pub(in crate::tree) fn window<const N: usize>(&self, reference: u32) -> Option<&'a [u8; N]> {
-        let from = (reference & !31) as usize;
+        let from = (reference & !63) as usize;
         self.bytes.get(from..from.checked_add(N)?)?.first_chunk()
     }
 
     /// How many chains there are.
     pub(in crate::tree) fn chains(&self) -> u32 {
         self.word(3)
+    }
+
+    /// The lines of a leaf and what stands behind it, as many as are tested in one go.
+    #[inline(always)]
+    pub(in crate::tree) fn lines(&self, reference: u32) -> Option<&'a [[u8; LINE]; GO_LINES]> {
+        self.window::<{ LINE * GO_LINES }>(reference)?.as_chunks().0.first_chunk()
+    }
+
+    /// The lines from one on, as many as are tested in one go.
+    #[inline(always)]
+    pub(in crate::tree) fn some_lines(&self, line: usize) -> Option<&'a [[u8; LINE]; GO_LINES]> {
+        self.bytes.as_chunks().0.get(line..)?.first_chunk()
     }
 
     /// Four words about a chain: see the table above.

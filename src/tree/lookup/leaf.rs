@@ -1,171 +1,222 @@
-//! Leaves: up to 15 boxes side by side, tested all at once.
+//! Leaves: boxes side by side in blocks of four, each block tested at once.
 //!
-//! | line | what |
+//! A block has two lines. The first says where its boxes begin: eight numbers of 16 bits a box, one
+//! for each half of a word that is tested. The second says where they end. In place of the eighth
+//! numbers, of both lines one after the other, stand the low and the high half of each box's entry. A
+//! lane without a box begins behind its end.
+//!
+//! A plain leaf tests the [`PLAIN_HALVES`]; its reference says how many blocks it has. A wide leaf
+//! begins with a line of its own:
+//!
+//! | bytes | what |
 //! |---|---|
-//! | 0 | the boxes' entries, 4 bytes each; then 4 bytes of flags: a bit for each box that needs ports, [`MORE`] when another leaf goes on with this one, and a bit for each box that needs an ICMP header, from bit 16 up |
-//! | wide leaves: 1 | how many pairs of words are tested; a byte of 0; two bytes a pair, the words |
-//! | two a pair | where the boxes begin and where they end: 16 numbers of 2 bytes for one word, and 16 for the other |
+//! | 0 to 3 | how many blocks of boxes |
+//! | 4 | how many passes: blocks that test one after another of the same boxes, at most [`MAX_PASSES`] |
+//! | 8 and on | for each pass the eight halves that it tests, twice the word and one more for the high one; the eighth is not looked at |
 //!
-//! A plain leaf tests the [`PLAIN_PAIRS`]; it serves IPv4 rules that ask for nothing else. A lane
-//! without a box begins behind its end.
+//! The passes of a block stand together, and the first one has the entries.
 
-use super::image::{Image, NOTHING, PLAIN};
-use super::words::{DST_PORT, DST_V4, Headers, PROTOCOL, SRC, SRC_PORT, STATE, Words};
+use super::image::{Image, NOTHING, PLAIN, UNDECIDED, WIDE};
+use super::words::{DST_PORT, DST_V4, PROTOCOL, SRC, SRC_PORT};
 use crate::simd::Lanes;
 
-/// The most boxes of a leaf.
-pub(in crate::tree) const LEAF_BOXES: usize = 15;
+/// How many halves of words a block tests.
+pub(in crate::tree) const TESTED: usize = 7;
 
-/// In the flags: the leaf behind this one goes on with it.
-pub(in crate::tree) const MORE: u32 = 0x8000;
+/// What plain leaves test: addresses, ports and protocol of an IPv4 packet; the last is not looked at.
+pub(in crate::tree) const PLAIN_HALVES: [u8; TESTED + 1] = [
+    low(SRC),
+    low(SRC) + 1,
+    low(DST_V4),
+    low(DST_V4) + 1,
+    low(SRC_PORT),
+    low(DST_PORT),
+    low(PROTOCOL),
+    0,
+];
+
+/// The low half of a word.
+const fn low(word: usize) -> u8 {
+    2 * word as u8
+}
+
+/// How many boxes a block has.
+pub(in crate::tree) const BLOCK_BOXES: usize = 4;
 
 /// Bytes of a line.
 pub(in crate::tree) const LINE: usize = 64;
 
-/// What a plain leaf tests.
-pub(in crate::tree) const PLAIN_PAIRS: [(usize, usize); 4] =
-    [(SRC, SRC + 1), (DST_V4, DST_V4 + 1), (SRC_PORT, DST_PORT), (PROTOCOL, STATE)];
+/// The most blocks of a plain leaf.
+pub(in crate::tree) const MAX_PLAIN_BLOCKS: usize = (WIDE - PLAIN) as usize;
 
-/// The most pairs of a wide leaf: 23 words.
-pub(in crate::tree) const MOST_PAIRS: usize = 12;
+/// The most passes of a wide leaf: all there is in an IPv6 packet.
+pub(in crate::tree) const MAX_PASSES: usize = 4;
 
-/// Bytes of a plain leaf.
-const PLAIN_BYTES: usize = LINE * (1 + 2 * PLAIN_PAIRS.len());
+/// Blocks that are tested in one go.
+pub(in crate::tree) const GO: usize = 8;
 
-/// Bytes of the largest leaf, which may be read wherever one begins.
-pub(in crate::tree) const MOST_BYTES: usize = LINE * (2 + 2 * MOST_PAIRS);
+/// Lines that may be read from where any leaf begins.
+pub(in crate::tree) const GO_LINES: usize = 2 * GO;
 
-/// A packet's words as plain leaves test them.
+/// Of two bits for each box, the first one.
+const FIRST_OF_TWO: u64 = 0x5555_5555_5555_5555;
+
+/// Up to [`GO`] blocks of a leaf, and which of their boxes hold a packet.
 #[derive(Clone, Copy)]
-pub(in crate::tree) struct Probe<L: Lanes> {
-    pairs: [L::Pair; PLAIN_PAIRS.len()],
+pub(in crate::tree) struct Held<'a> {
+    lines: &'a [[u8; LINE]; GO_LINES],
+    /// How many blocks a block of boxes takes: a pass each.
+    passes: usize,
+    /// Two bits a box, the lower one is set for those that hold the packet.
+    mask: u64,
 }
 
-impl<L: Lanes> Probe<L> {
-    #[inline(always)]
-    pub(in crate::tree) fn new(lanes: L, words: &Words) -> Self {
-        Self {
-            pairs: PLAIN_PAIRS.map(|(a, b)| lanes.pair(words.word(a as u8), words.word(b as u8))),
-        }
-    }
-}
-
-/// A leaf, and which of its boxes hold a packet: a bit each, the first rule's lowest.
-#[derive(Clone, Copy)]
-pub(in crate::tree) struct Leaf<'a> {
-    entries: &'a [u8; LINE],
-    pub(in crate::tree) mask: u16,
-}
-
-impl<'a> Leaf<'a> {
-    /// Tests the boxes of the leaf that `reference` names.
-    #[inline(always)]
-    pub(in crate::tree) fn test<L: Lanes>(
-        image: Image<'a>,
-        reference: u32,
-        lanes: L,
-        words: &Words,
-        probe: &Probe<L>,
-    ) -> Option<Self> {
-        let (entries, outside) = match reference & 31 == PLAIN {
-            true => Self::plain(image.window(reference)?, lanes, probe),
-            false => Self::wide(image.window(reference)?, lanes, words),
-        };
-        let flags = flags(entries);
-        let mut mask = lanes.inside_lanes(outside);
-        if words.headers == Headers::PORTS {
-            mask &= !((flags >> 16) as u16);
-        } else {
-            mask &= !lacking(flags, words.headers);
-        }
-        Some(Self { entries, mask })
-    }
-
-    #[inline(always)]
-    fn plain<L: Lanes>(
-        bytes: &'a [u8; PLAIN_BYTES],
-        lanes: L,
-        probe: &Probe<L>,
-    ) -> (&'a [u8; LINE], L::Outside) {
-        let mut outside = lanes.inside();
-        for (i, pair) in probe.pairs.iter().enumerate() {
-            outside = lanes.add(outside, line(bytes, 1 + 2 * i), line(bytes, 2 + 2 * i), *pair);
-        }
-        (line(bytes, 0), outside)
-    }
-
-    #[inline(always)]
-    fn wide<L: Lanes>(
-        bytes: &'a [u8; MOST_BYTES],
-        lanes: L,
-        words: &Words,
-    ) -> (&'a [u8; LINE], L::Outside) {
-        let header = line(bytes, 1);
-        let mut outside = lanes.inside();
-        let pairs = header.as_chunks::<2>().0.iter().skip(1);
-        for (i, [a, b]) in pairs.take(usize::from(header[0]).min(MOST_PAIRS)).enumerate() {
-            let pair = lanes.pair(words.word(*a), words.word(*b));
-            outside = lanes.add(outside, line(bytes, 2 + 2 * i), line(bytes, 3 + 2 * i), pair);
-        }
-        (line(bytes, 0), outside)
-    }
-
-    /// The entry of the first box in the mask.
+impl Held<'_> {
+    /// The entry of the first box, if there is one.
     #[inline(always)]
     pub(in crate::tree) fn entry(self) -> u32 {
-        let place = (self.mask | 0x8000).trailing_zeros() as usize & 15;
-        let entry = number(self.entries, place);
-        if self.mask == 0 { NOTHING } else { entry }
+        let place = self.mask.trailing_zeros() as usize;
+        let block = self.passes * (place >> 3);
+        entry(self.lines, 8 * block + (place & 7))
     }
 
-    /// The same leaf, without the boxes in the mask whose entry is below `least`.
-    #[inline(always)]
-    pub(in crate::tree) fn at_least<L: Lanes>(self, lanes: L, least: u32) -> Self {
-        Self { mask: self.mask & lanes.at_least(self.entries, least), ..self }
+    pub(in crate::tree) fn is_empty(self) -> bool {
+        self.mask == 0
     }
 
-    /// The same leaf, without the first box in the mask.
+    /// The same, without the first box.
     pub(in crate::tree) fn without_first(self) -> Self {
         Self { mask: self.mask & self.mask.wrapping_sub(1), ..self }
     }
+}
 
-    /// Whether another leaf goes on with this one.
+/// The entry of the first of a leaf's boxes that holds a packet, [`NOTHING`] if none does, or
+/// [`UNDECIDED`] if the leaf is wide or has more than `usual` blocks, at most [`GO`]. So many are
+/// looked at even if it has fewer, so that no branch depends on how many it has. `row` is the packet's.
+#[inline(always)]
+pub(in crate::tree) fn usual<L: Lanes>(
+    image: Image<'_>,
+    reference: u32,
+    usual: usize,
+    lanes: L,
+    row: L::Row,
+) -> u32 {
+    let blocks = plain_blocks(reference);
+    if blocks > usual {
+        return UNDECIDED;
+    }
+    let Some(lines) = image.lines(reference) else { return NOTHING };
+    let mut mask = 0;
+    for (i, [first, last]) in lines.as_chunks::<2>().0.iter().take(usual).enumerate() {
+        mask |= u64::from(lanes.holding(first, last, row)) << (8 * i);
+    }
+    let place = (mask & mask >> 1 & FIRST_OF_TWO).trailing_zeros() as usize;
+    let entry = entry(lines, place);
+    if place < 8 * blocks { entry } else { NOTHING }
+}
+
+/// The entry at a place, modulo 64: eight places a block, two a box.
+#[inline(always)]
+fn entry(lines: &[[u8; LINE]; GO_LINES], place: usize) -> u32 {
+    let numbers = lines.as_flattened().as_chunks::<2>().0;
+    let number = |at| numbers.get(at).map_or(0, |bytes| u16::from_le_bytes(*bytes));
+    let at = 8 * (place & 62) + TESTED;
+    u32::from(number(at)) | u32::from(number(at + TESTED + 1)) << 16
+}
+
+/// How many blocks a plain leaf has, at least one.
+#[inline(always)]
+pub(in crate::tree) fn plain_blocks(reference: u32) -> usize {
+    (reference & 31) as usize + 1
+}
+
+/// Calls `hit` with the boxes of a leaf that hold a packet, some blocks at a time, until it gives
+/// an answer.
+#[inline(always)]
+pub(in crate::tree) fn search<L: Lanes>(
+    image: Image<'_>,
+    reference: u32,
+    lanes: L,
+    words: L::Words,
+    mut hit: impl FnMut(Held<'_>) -> Option<u32>,
+) -> u32 {
+    let shape = Shape::read(image, reference);
+    let per_go = GO / shape.passes;
+    let mut first = 0;
+    while first < shape.blocks {
+        let Some(lines) = image.some_lines(shape.line(first)) else { return NOTHING };
+        let count = per_go.min(shape.blocks - first);
+        let mut mask = u64::MAX >> (64 - 8 * count);
+        for pass in 0..shape.passes {
+            let row = shape.row(pass, lanes, words);
+            for i in 0..count {
+                let block = lines.as_chunks::<2>().0.get(i * shape.passes + pass);
+                let Some([first, last]) = block else { continue };
+                mask &= !(0xff << (8 * i)) | u64::from(lanes.holding(first, last, row)) << (8 * i);
+            }
+        }
+        mask = mask & mask >> 1 & FIRST_OF_TWO;
+        if mask != 0
+            && let Some(answer) = hit(Held { lines, passes: shape.passes, mask })
+        {
+            return answer;
+        }
+        first += count;
+    }
+    NOTHING
+}
+
+/// Calls `seen` with the entry of each of a leaf's boxes.
+pub(in crate::tree) fn each_entry(image: Image<'_>, reference: u32, mut seen: impl FnMut(u32)) {
+    let shape = Shape::read(image, reference);
+    for block in 0..shape.blocks {
+        let Some(lines) = image.some_lines(shape.line(block)) else { return };
+        for place in 0..BLOCK_BOXES {
+            // A lane without a box begins behind its end in all that is tested.
+            let numbers = lines.as_flattened().as_chunks::<2>().0;
+            let number = |at: usize| numbers.get(at).map_or(0, |bytes| u16::from_le_bytes(*bytes));
+            let first = 8 * place;
+            if number(first) <= number(first + LINE / 2) {
+                seen(entry(lines, 2 * place));
+            }
+        }
+    }
+}
+
+/// What a leaf's blocks are like.
+#[derive(Clone, Copy)]
+struct Shape<'a> {
+    /// The line of the first block.
+    start: usize,
+    blocks: usize,
+    passes: usize,
+    /// A wide leaf's own line.
+    header: Option<&'a [u8; LINE]>,
+}
+
+impl<'a> Shape<'a> {
     #[inline(always)]
-    pub(in crate::tree) fn has_more(self) -> bool {
-        flags(self.entries) & MORE != 0
+    fn read(image: Image<'a>, reference: u32) -> Self {
+        let start = reference as usize / LINE;
+        if reference & 63 != WIDE {
+            return Self { start, blocks: plain_blocks(reference), passes: 1, header: None };
+        }
+        let Some([header, ..]) = image.lines(reference) else {
+            return Self { start, blocks: 0, passes: 1, header: None };
+        };
+        let blocks = header.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)) as usize;
+        let passes = usize::from(header[4]).clamp(1, MAX_PASSES);
+        Self { start: start + 1, blocks, passes, header: Some(header) }
     }
-}
 
-/// How many bytes behind a leaf the one begins that goes on with it.
-pub(in crate::tree) fn length(image: Image<'_>, reference: u32) -> u32 {
-    if reference & 31 == PLAIN {
-        return PLAIN_BYTES as u32;
+    #[inline(always)]
+    fn line(&self, block: usize) -> usize {
+        self.start + 2 * self.passes * block
     }
-    let pairs = image.window::<MOST_BYTES>(reference).map_or(0, |bytes| usize::from(bytes[LINE]));
-    (LINE * (2 + 2 * pairs.min(MOST_PAIRS))) as u32
-}
 
-#[inline(always)]
-fn flags(entries: &[u8; LINE]) -> u32 {
-    number(entries, LEAF_BOXES)
-}
-
-/// The word `i` of a line.
-#[inline(always)]
-fn number(line: &[u8; LINE], i: usize) -> u32 {
-    line.as_chunks::<4>().0.get(i).map_or(0, |bytes| u32::from_le_bytes(*bytes))
-}
-
-/// The line `i` of a leaf.
-#[inline(always)]
-fn line<const N: usize>(bytes: &[u8; N], i: usize) -> &[u8; LINE] {
-    bytes.as_chunks().0.get(i).unwrap_or(&[0; LINE])
-}
-
-/// A bit for each box that needs a header which a packet with these does not have.
-#[inline(always)]
-fn lacking(flags: u32, headers: Headers) -> u16 {
-    let ports = if headers.contains(Headers::PORTS) { 0 } else { flags as u16 };
-    let icmp = if headers.contains(Headers::ICMP) { 0 } else { (flags >> 16) as u16 };
-    ports | icmp
+    #[inline(always)]
+    fn row<L: Lanes>(&self, pass: usize, lanes: L, words: L::Words) -> L::Row {
+        let picks = self.header.and_then(|header| header.as_chunks::<8>().0.get(pass + 1));
+        lanes.row(words, *picks.unwrap_or(&PLAIN_HALVES))
+    }
 }

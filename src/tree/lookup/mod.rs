@@ -5,6 +5,7 @@
 //! that does more than decide.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub(in crate::tree) mod batch;
 pub(in crate::tree) mod find;
 pub(in crate::tree) mod follow;
 pub(in crate::tree) mod image;

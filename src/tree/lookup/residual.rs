@@ -40,6 +40,7 @@ pub(in crate::tree) mod field {
     pub(in crate::tree) const ORIGINAL_DST_V4: u32 = 25;
     pub(in crate::tree) const ORIGINAL_SRC_V6: u32 = 26;
     pub(in crate::tree) const ORIGINAL_DST_V6: u32 = 27;
+    pub(in crate::tree) const HEADERS: u32 = 28;
     /// The word with index `i` is field `WORD + i`.
     pub(in crate::tree) const WORD: u32 = 32;
 }
@@ -98,6 +99,7 @@ impl<'a> Check<'a> {
             }
             field::MARK => self.has_pattern(mark),
             field::STATUS => subject.status().is_some_and(|status| self.has_flag(status)),
+            field::HEADERS => self.has_pattern(words.headers.0.into()),
             field::PREDICATE => {
                 self.has_predicate(subject.packet().map_or(0, |packet| packet.predicates))
             }

@@ -6,6 +6,9 @@ use crate::packet::{Addrs, ConnStatus, FlowKey, Packet, Tracked};
 
 /// What is being judged.
 pub(in crate::tree) trait Judged: Copy {
+    /// Whether only addresses, ports and protocol are known; other words are as for no packet.
+    const IS_KEY: bool;
+
     /// The words that trees look at.
     fn words(self) -> Words;
 
@@ -17,6 +20,8 @@ pub(in crate::tree) trait Judged: Copy {
 
 /// A packet and its place in its connection.
 impl Judged for (&Packet, Option<Tracked>) {
+    const IS_KEY: bool = false;
+
     #[inline(always)]
     fn words(self) -> Words {
         Words::of_packet(self.0, self.1)
@@ -32,6 +37,8 @@ impl Judged for (&Packet, Option<Tracked>) {
 }
 
 impl Judged for &FlowKey {
+    const IS_KEY: bool = true;
+
     #[inline(always)]
     fn words(self) -> Words {
         Words::of_key(self)
