@@ -28,7 +28,7 @@ pub struct Stats {
     pub trees: usize,
     /// Nodes: each sends a lookup on to one of its children.
     pub nodes: usize,
-    /// Leaves, each tested as a whole. One that several ways lead to counts once.
+    /// Leaves: lists of rules, four of them tested at once. One that several ways lead to counts once.
     pub leaves: usize,
     /// The most nodes on the way to a leaf.
     pub depth: usize,
@@ -36,7 +36,8 @@ pub struct Stats {
     pub rules: usize,
     /// Places in leaves that these rules take.
     pub places: usize,
-    /// The most nodes and leaves that finding a first match in one chain visits.
+    /// The most nodes, and blocks of four rules in leaves, that finding a first match in one chain
+    /// visits.
     pub worst_lookup: usize,
     /// Bytes of the compiled form.
     pub bytes: usize,
@@ -79,13 +80,13 @@ impl fmt::Display for Stats {
 struct Walk<'a> {
     image: Image<'a>,
     stats: Stats,
-    /// For each node and leaf the most nodes and leaves from there on.
+    /// For each node and leaf the most nodes and blocks from there on.
     ways: BTreeMap<u32, usize>,
     rules: BTreeSet<u32>,
 }
 
 impl Walk<'_> {
-    /// The most nodes and leaves that a lookup visits in all trees.
+    /// The most nodes and blocks of leaves that a lookup visits in all trees.
     fn forest(&mut self, at: usize) -> usize {
         let count = self.image.word(at) as usize;
         (0..count).map(|tree| self.tree(at.saturating_add(1 + ROOT_WORDS * tree))).sum()
@@ -99,7 +100,7 @@ impl Walk<'_> {
         1 + cells.map(|at| self.below(self.image.word(at as usize), 1)).max().unwrap_or(0)
     }
 
-    /// The most nodes and leaves from here on; `depth` nodes lead here.
+    /// The most nodes and blocks of leaves from here on; `depth` nodes lead here.
     fn below(&mut self, reference: u32, depth: usize) -> usize {
         if let Some(way) = self.ways.get(&reference) {
             return *way;
@@ -127,10 +128,11 @@ impl Walk<'_> {
 
     fn leaf(&mut self, reference: u32) -> usize {
         self.stats.leaves += 1;
+        let before = self.stats.places;
         leaf::each_entry(self.image, reference, |entry| {
             self.stats.places += 1;
             self.rules.insert(entry >> 8);
         });
-        1
+        (self.stats.places - before).div_ceil(leaf::BLOCK_BOXES).max(1)
     }
 }

@@ -401,7 +401,6 @@ fn enclose(first: u128, last: u128, halves: usize) -> SmallVec<[Span; 2]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::spans::merge;
     use super::*;
 
     /// The numbers of all boxes, by listing them.

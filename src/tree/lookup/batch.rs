@@ -1,5 +1,9 @@
 //! [`First`](super::find::First) for several packets at once, level by level: while one packet's
 //! reads are on their way, the others' are asked for.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "all indices are taken modulo the arrays' lengths, and the linked lookup is searched for panics"
+)]
 
 use super::find::{Root, Roots, child_of, is_leaf};
 use super::image::{CHECKED, Image, NOTHING, UNDECIDED};

@@ -191,8 +191,9 @@ impl Root {
             (thresholds.as_flattened().as_chunks::<4>().0, picks.as_flattened().as_chunks::<4>().0);
         for (mask, stride) in self.masks.iter().zip(&self.strides) {
             let first = mask.trailing_zeros() as usize;
-            let Some(word) = picks.get(first) else { continue };
-            let column = lanes.column(&columns[u32::from_le_bytes(*word) as usize % WORDS]);
+            let word = picks.get(first).map(|word| u32::from_le_bytes(*word) as usize % WORDS);
+            let Some(column) = word.and_then(|word| columns.get(word)) else { continue };
+            let column = lanes.column(column);
             let own = thresholds.iter().skip(first).take(mask.count_ones() as usize);
             for threshold in own {
                 let threshold = u32::from_le_bytes(*threshold);

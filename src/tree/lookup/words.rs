@@ -128,9 +128,8 @@ impl Words {
     }
 
     /// All words in order.
-    #[inline(always)]
     pub(in crate::tree) fn numbers(&self) -> [u32; WORDS] {
-        core::array::from_fn(|i| (self.pairs[i / 2] >> (32 * (i % 2))) as u32)
+        core::array::from_fn(|i| self.word(i as u8))
     }
 
     /// What plain leaves test, a half of a word each: source and destination address, low half

@@ -18,14 +18,14 @@ fn a_leaf_of_few_rules() {
 }
 
 #[test]
-fn rules_that_nothing_tells_apart_are_leaves_in_a_row() {
+fn rules_that_nothing_tells_apart_are_one_leaf() {
     let mut rules = RuleSet::new(Action::Drop);
     let alike = Rule::accept().family(portcullis::packet::Family::V4).tcp().length(0..=9);
     for _ in 0..40 {
         rules.push(alike.clone());
     }
     let stats = stats(&rules);
-    assert_eq!((stats.nodes, stats.leaves, stats.worst_lookup), (0, 3, 3));
+    assert_eq!((stats.nodes, stats.leaves, stats.worst_lookup), (0, 1, 10));
     assert_eq!((stats.rules, stats.places), (40, 40));
     assert!((stats.copies_per_rule() - 1.0).abs() < 1e-9);
 }
@@ -39,7 +39,7 @@ fn a_tree_of_many_rules() {
     }
     let stats = stats(&rules);
     assert_eq!(stats.rules, 1000);
-    assert!(stats.nodes > 0 && stats.leaves >= 1000 / 15, "{stats}");
+    assert!(stats.nodes > 0 && stats.leaves >= 1000 / 24, "{stats}");
     assert!(stats.places >= 1000 && stats.bytes >= 64 * stats.leaves, "{stats}");
     assert!(stats.depth >= 1 && stats.worst_lookup > stats.depth, "{stats}");
 }
