@@ -1,7 +1,7 @@
 use crate::Config;
-use crate::conntrack::{ConnTable, Conntrack, Time};
+use crate::conntrack::{ConnTable, Conntrack, Lookup, Time};
 use crate::packet::{ConnState, Packet, Tracked};
-use crate::rule::{Action, BuildError, Decision, Effect, RuleId, RuleSet};
+use crate::rule::{Action, BuildError, Decision, Effect, Reject, RuleId, RuleSet};
 use crate::tree::Compiled;
 
 #[cfg(feature = "parse")]
@@ -67,6 +67,12 @@ pub trait Verdict: Sized {
     /// Whether a packet with this action goes on, so that the connection it opens is one.
     fn accepts(&self) -> bool;
 
+    /// Whether the packet's sender is told with a TCP reset that the packet is discarded, so that its
+    /// connection is over (`false` unless said otherwise).
+    fn resets(&self) -> bool {
+        false
+    }
+
     /// The action for packets that pass without the rules being asked ([`Order::KnownFirst`]).
     fn pass() -> Self;
 
@@ -77,6 +83,10 @@ pub trait Verdict: Sized {
 impl Verdict for Action {
     fn accepts(&self) -> bool {
         *self == Self::Accept
+    }
+
+    fn resets(&self) -> bool {
+        *self == Self::Reject(Reject::TcpReset)
     }
 
     fn pass() -> Self {
@@ -186,6 +196,9 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
             self.compiled.walk(packet, Some(lookup.tracked), seen)
         };
         let admitted = if !decision.action.accepts() {
+            if decision.action.resets() && is_known(&lookup) {
+                self.conntrack.reset(packet, now);
+            }
             Ok(())
         } else if lookup.tentative {
             self.conntrack.confirm(packet, now)
@@ -204,6 +217,11 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
         let known = matches!(tracked.state, ConnState::Established | ConnState::Related);
         known && self.order == Order::KnownFirst
     }
+}
+
+/// Whether the packet belongs to a connection that is there.
+fn is_known(lookup: &Lookup) -> bool {
+    lookup.tracked.direction.is_some() && !lookup.tentative
 }
 
 fn passed<'a, A>(pass: &'a A, packet: &Packet, tracked: Tracked) -> Decision<'a, A> {

@@ -149,6 +149,20 @@ fn advance_sctp(
     Moved::On
 }
 
+/// Closes a TCP connection whose packet was answered with a reset.
+///
+/// # Source
+///
+/// Linux `nf_reject_ipv4.c`, `nf_send_reset`; `nf_conntrack_proto_tcp.c`,
+/// `nf_conntrack_tcp_set_closing`.
+pub(super) fn close(entry: &mut Entry, limits: &Limits, now: Time) {
+    if let Track::Tcp(track) = &mut entry.track
+        && track.close()
+    {
+        entry.deadline = now.after_secs(limits.timeouts.tcp_close);
+    }
+}
+
 /// How long a connection without states is kept while it is not a stream.
 fn idle_seconds(key: &Key, limits: &Limits) -> u32 {
     let timeouts = &limits.timeouts;

@@ -3,7 +3,7 @@ use alloc::sync::Arc;
 use core::mem;
 use core::net::IpAddr;
 
-use super::advance::{Moved, advance, may_open, opened};
+use super::advance::{Moved, advance, close, may_open, opened};
 use super::ahead::Ahead;
 use super::helper::{Helper, Message, Pool};
 use super::index::MAX_CAPACITY;
@@ -12,7 +12,7 @@ use super::quota::Quotas;
 use super::sip::Sip;
 use super::store::{Sought, Store};
 use super::{Connection, Conntrack, Limits, Lookup, Time};
-use crate::packet::{ConnFlag, ConnState, Direction, FlowKey, Packet, Refused};
+use crate::packet::{ConnFlag, ConnState, Direction, FlowKey, Packet, Refused, TcpFlags};
 use crate::simd::Chosen;
 
 /// How many entries a call looks at to find expired ones: more than it can add.
@@ -247,6 +247,19 @@ impl Conntrack for ConnTable {
         let original = entry.key.flow_key(entry.opener);
         let message = Message { original, direction: entry.direction_of(&flow), packet, payload };
         pool.read(&message, entry, &self.store, now)
+    }
+
+    fn reset(&mut self, packet: &Packet, now: Time) {
+        let Subject::Flow(flow) = Subject::of(packet) else { return };
+        if packet.tcp_segment().is_none_or(|segment| segment.flags.contains(TcpFlags::RST)) {
+            return;
+        }
+        let hash = self.store.hash(&flow.key);
+        let Some(number) = self.store.find_live(&flow.key, Sought::with(hash), now) else { return };
+        if let Some(entry) = self.store.entry_mut(number) {
+            close(entry, &self.limits, now);
+            self.store.rearrange(number);
+        }
     }
 }
 

@@ -106,6 +106,15 @@ pub trait Conntrack {
         let _ = (packet, payload, now);
         Ok(())
     }
+
+    /// Closes the TCP connection that `packet` belongs to. To be called when the rules reject a packet
+    /// of a known connection and its sender is told so with a reset: the sender will believe it, so
+    /// that the connection is over.
+    ///
+    /// The provided method does nothing; the connection then lives on until it expires.
+    fn reset(&mut self, packet: &Packet, now: Time) {
+        let _ = (packet, now);
+    }
 }
 
 /// What [`Conntrack::look_up`] found.
@@ -170,6 +179,10 @@ impl<C: Conntrack + ?Sized> Conntrack for &mut C {
     fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
         (**self).read_payload(packet, payload, now)
     }
+
+    fn reset(&mut self, packet: &Packet, now: Time) {
+        (**self).reset(packet, now);
+    }
 }
 
 impl<C: Conntrack + ?Sized> Conntrack for Box<C> {
@@ -187,5 +200,9 @@ impl<C: Conntrack + ?Sized> Conntrack for Box<C> {
 
     fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
         (**self).read_payload(packet, payload, now)
+    }
+
+    fn reset(&mut self, packet: &Packet, now: Time) {
+        (**self).reset(packet, now);
     }
 }

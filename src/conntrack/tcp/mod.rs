@@ -92,6 +92,13 @@ impl TcpTrack {
         self.state
     }
 
+    /// Closes the connection; whether it was not closed before.
+    pub(super) fn close(&mut self) -> bool {
+        let open = self.state != TcpState::Close;
+        self.state = TcpState::Close;
+        open
+    }
+
     /// Moves the connection by one segment.
     pub(super) fn advance(
         &mut self,

@@ -1,13 +1,14 @@
 //! The matcher: rules and connections together.
 
-use portcullis::conntrack::{Conntrack, Limits, Lookup, Time};
+use portcullis::conntrack::{Conntrack, Limits, Lookup, TcpState, Time};
 use portcullis::packet::Refused;
-use portcullis::rule::Reject;
+use portcullis::rule::{Reject, Span};
 use portcullis::{
     Action, Config, ConnState, ConnTable, Order, Packet, Rule, RuleId, RuleSet, StatefulMatcher,
     Verdict,
 };
 
+use super::script::{key, segment};
 use super::{BACK, INVALID, NEW, at, bare, reversed, small_table, udp, udp_flow, unreachable};
 
 /// What a Linux host with one open service has.
@@ -185,4 +186,55 @@ fn matchers_and_tables_may_cross_threads() {
     crosses::<ConnTable>();
     let table = ConnTable::with_random_secret(&Limits::new(4));
     assert!(table.is_empty());
+}
+
+/// A sender that is told with a reset has no connection any more; one that is told nothing, or by
+/// ICMP, has.
+#[test]
+fn a_reset_ends_the_connection() {
+    for (stop, closes) in [
+        (Action::Reject(Reject::TcpReset), true),
+        (Action::Reject(Reject::PortUnreachable), false),
+        (Action::Drop, false),
+    ] {
+        let mut rules = RuleSet::new(Action::Accept);
+        rules.push(Rule::action(stop).tcp().length(Span::from(100)));
+        let mut firewall = firewall(&rules, 8);
+        for line in ["> S seq=0", "< SA seq=0 ack=1", "> A seq=1 ack=1"] {
+            firewall.classify(&segment(line, 1000), at(0));
+        }
+        let state = |firewall: &StatefulMatcher| {
+            let connection = firewall.conntrack().connection(&key(), at(1)).unwrap();
+            (connection.tcp_state.unwrap(), connection.deadline.since(at(1)).as_secs())
+        };
+        let mut data = segment("< A seq=1 ack=1 len=60", 1000);
+        data.length = 100;
+        let decision = firewall.classify(&data, at(1));
+        assert_eq!((*decision.action, decision.tracked.unwrap().state), (stop, BACK.state));
+        let expected = if closes { (TcpState::Close, 10) } else { (TcpState::Established, 300) };
+        assert_eq!(state(&firewall), expected, "{stop}");
+        // What is rejected again does not keep it, and a reset answers no reset.
+        firewall.classify(&data, at(1));
+        assert_eq!(state(&firewall), expected, "{stop}");
+    }
+}
+
+#[test]
+fn a_reset_that_is_rejected_or_new_closes_nothing() {
+    let mut rules = RuleSet::new(Action::Accept);
+    rules.push(Rule::action(Action::Reject(Reject::TcpReset)).tcp().length(Span::from(100)));
+    let mut firewall = firewall(&rules, 8);
+    let mut syn = segment("> S seq=0", 1000);
+    syn.length = 100;
+    firewall.classify(&syn, at(0));
+    assert!(firewall.conntrack().is_empty());
+    for line in ["> S seq=0", "< SA seq=0 ack=1", "> A seq=1 ack=1"] {
+        firewall.classify(&segment(line, 1000), at(0));
+    }
+    // Not at the exact number, so that the connection stays open.
+    let mut reset = segment("< R seq=5", 1000);
+    reset.length = 100;
+    firewall.classify(&reset, at(0));
+    let connection = firewall.conntrack().connection(&key(), at(0)).unwrap();
+    assert_eq!(connection.tcp_state, Some(TcpState::Established));
 }
