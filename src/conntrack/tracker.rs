@@ -1,4 +1,6 @@
 use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::cell::RefCell;
 
 use super::Time;
 use crate::packet::{ConnFlag, ConnState, ConnStatus, Direction, Packet, Refused, Tracked};
@@ -182,6 +184,30 @@ impl<C: Conntrack + ?Sized> Conntrack for &mut C {
 
     fn reset(&mut self, packet: &Packet, now: Time) {
         (**self).reset(packet, now);
+    }
+}
+
+/// A tracker that several matchers of one thread share. While it is in use already, which a matcher
+/// never causes, every packet is invalid.
+impl<C: Conntrack> Conntrack for Rc<RefCell<C>> {
+    fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
+        let shared = self.try_borrow_mut();
+        shared.map_or(Lookup::invalid(), |mut tracker| tracker.look_up(packet, now))
+    }
+
+    fn look_up_batch(&mut self, packets: &[Packet], now: Time, lookups: &mut [Lookup]) -> usize {
+        let shared = self.try_borrow_mut();
+        shared.map_or(0, |mut tracker| tracker.look_up_batch(packets, now, lookups))
+    }
+
+    fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
+        let shared = self.try_borrow_mut();
+        shared.map_or(Err(Refused::TableFull), |mut tracker| tracker.confirm(packet, now))
+    }
+
+    fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
+        let shared = self.try_borrow_mut();
+        shared.map_or(Ok(()), |mut tracker| tracker.read_payload(packet, payload, now))
     }
 }
 

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 
 use super::build_error::Kind;
 use super::interface::MAX_INTERFACES;
-use super::{AnyOf, BuildError, Chain, ChainId, Criteria, Limit, RuleId, RuleSet, Target};
+use super::{AnyOf, BuildError, Chain, ChainId, Criteria, Limit, Rule, RuleId, RuleSet, Target};
 
 /// The most jumps on the way to any rule: what a lookup keeps on its stack.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -39,6 +39,18 @@ impl<A> RuleSet<A> {
             }
         }
         Depths::new(self).check_all()
+    }
+
+    /// Whether no rule asks for the packet's connection, which a stateless matcher does not know.
+    pub(crate) fn check_untracked(&self) -> Result<(), BuildError> {
+        for (chain, list) in self.chains().iter().enumerate() {
+            let asks = |rule: &Rule<A>| rule.criteria.asks_connection();
+            if let Some(index) = list.rules().iter().position(asks) {
+                let id = RuleId::new(ChainId(chain as u32), index as u32);
+                return Err(self.error_at(id, Kind::StateWithoutTracking));
+            }
+        }
+        Ok(())
     }
 
     /// What is wrong with the criteria of one rule, if anything.

@@ -66,6 +66,12 @@ impl<A> RuleSet<A> {
         RuleId::new(chain, rules.len() as u32 - 1)
     }
 
+    /// Numbers an interface's name although no rule may ask for it: rule sets that number the same
+    /// names in the same order number interfaces alike.
+    pub(crate) fn intern_interface(&mut self, name: &InterfaceName) {
+        self.interfaces.intern(name);
+    }
+
     /// Adds an empty user chain. Names need not differ, except to be told apart in text.
     pub fn add_chain(&mut self, name: &str) -> ChainId {
         self.chains.push(Chain { name: name.into(), rules: Vec::new() });

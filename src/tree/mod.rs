@@ -49,7 +49,7 @@ impl<A: Clone + PartialEq> Compiled<A> {
 
     /// Compiles for packets that have not: a rule that names a state is an error.
     pub(crate) fn stateless(rules: &RuleSet<A>, config: &Config) -> Result<Self, BuildError> {
-        build::refuse_states(rules)?;
+        rules.check_untracked()?;
         Self::new(rules, config)
     }
 }

@@ -6,6 +6,7 @@ mod fields;
 mod firewall_example;
 mod import;
 mod layers;
+mod linux;
 mod no_alloc;
 mod notes;
 mod packet;

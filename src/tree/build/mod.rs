@@ -22,7 +22,7 @@ use self::record::{has_checks, record};
 use self::write::{TooLarge, Writer};
 use crate::Config;
 use crate::packet::Family;
-use crate::rule::{BuildError, Chain, ChainId, Kind, Limit, Rule, RuleId, RuleSet, Target};
+use crate::rule::{BuildError, Chain, Limit, Rule, RuleSet, Target};
 use crate::tree::lookup::image::{CHAIN_BYTES, CHECKED, DEFAULT_ACTION, MAGIC, RECORD, VERSION};
 
 /// A compiled rule set: the image's bytes, and the actions that it numbers.
@@ -144,16 +144,4 @@ impl<A> Compiler<'_, A> {
 struct OneFamily {
     boxes: Boxes,
     records: Vec<(u32, Vec<u32>)>,
-}
-
-/// The error for a rule that asks for the connection, if there is one.
-pub(in crate::tree) fn refuse_states<A>(rules: &RuleSet<A>) -> Result<(), BuildError> {
-    for (chain, list) in rules.chains().iter().enumerate() {
-        let asks = |rule: &Rule<A>| rule.criteria.asks_connection();
-        if let Some(index) = list.rules().iter().position(asks) {
-            let id = RuleId::new(ChainId(chain as u32), index as u32);
-            return Err(rules.error_at(id, Kind::StateWithoutTracking));
-        }
-    }
-    Ok(())
 }

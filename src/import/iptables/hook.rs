@@ -1,0 +1,78 @@
+use super::firewall::{Firewall, Untracked};
+use super::origin::{Origin, Origins};
+use super::rate::Rates;
+use crate::Config;
+use crate::conntrack::Conntrack;
+use crate::rule::{BuildError, RuleId, RuleSet};
+
+/// A way of packets through a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hook {
+    /// To the host itself.
+    Input,
+    /// Through it.
+    Forward,
+    /// From the host itself.
+    Output,
+}
+
+/// The rules that packets go through on one way through a host.
+///
+/// A rule of the text is one rule here or several: see [`origin`](Self::origin).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HookRules {
+    /// The rules asked before packets are tracked, if there are any that say something: to accept is
+    /// to go on. What they note of tracking ([`Effect::NoTrack`], [`Effect::Zone`]) and marks
+    /// ([`Effect::Mark`]) is to be set in the packet.
+    ///
+    /// [`Effect::NoTrack`]: crate::rule::Effect::NoTrack
+    /// [`Effect::Zone`]: crate::rule::Effect::Zone
+    /// [`Effect::Mark`]: crate::rule::Effect::Mark
+    pub raw: Option<RuleSet>,
+    /// The rules asked after it.
+    pub rules: RuleSet,
+    /// The rates that rules of both ask about.
+    pub rates: Rates,
+    pub(super) raw_origins: Origins,
+    pub(super) origins: Origins,
+}
+
+impl HookRules {
+    /// Where a rule of [`rules`](Self::rules) comes from; `None` for one that stands for a text that
+    /// was not given or has no rules.
+    pub fn origin(&self, rule: RuleId) -> Option<Origin<'_>> {
+        self.origins.of(rule)
+    }
+
+    /// Where a rule of [`raw`](Self::raw) comes from.
+    pub fn raw_origin(&self, rule: RuleId) -> Option<Origin<'_>> {
+        self.raw_origins.of(rule)
+    }
+
+    /// Compiles the rules for packets whose connections `conntrack` tracks.
+    ///
+    /// Several ways through one host share its connections: give each a reference to a table that can
+    /// be shared.
+    ///
+    /// # Errors
+    ///
+    /// When jumps lead in a circle, or a limit is passed.
+    pub fn firewall<C: Conntrack>(
+        self,
+        conntrack: C,
+        config: &Config,
+    ) -> Result<Firewall<C>, BuildError> {
+        Firewall::new(self, conntrack, config)
+    }
+
+    /// Compiles the rules for packets that nobody tracks.
+    ///
+    /// # Errors
+    ///
+    /// As [`firewall`](Self::firewall), and when a rule asks for the packet's connection.
+    pub fn untracked_firewall(self, config: &Config) -> Result<Firewall<Untracked>, BuildError> {
+        self.rules.check_untracked()?;
+        Firewall::new(self, Untracked, config)
+    }
+}
