@@ -25,7 +25,7 @@ pub struct Limits {
     /// number. Counting takes 256 KiB.
     pub per_zone: Option<u32>,
     /// The most connections that [helpers](super::helper) read at a time (default 1024); memory for
-    /// all of them, some 1,200 bytes each, is taken with the first helper. One more displaces the one
+    /// all of them, some 600 bytes each, is taken with the first helper. One more displaces the one
     /// that has not been read for longest.
     pub helped: u32,
     /// How long connections are kept without packets.

@@ -311,3 +311,17 @@ impl Expected {
         self.target.fits(&other.target, self.from_port && other.from_port)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// [`Limits::helped`](crate::conntrack::Limits::helped) says so.
+    #[test]
+    fn a_connection_that_is_read_takes_some_600_bytes() {
+        let tables = Pool::new(1024);
+        let places = tables.index.allocation_size() + tables.targets.allocation_size();
+        let each = size_of::<Master>() + places / 1024 + 8;
+        assert!((500..650).contains(&each), "{each}");
+    }
+}

@@ -1,11 +1,11 @@
 //! Growing one tree from a list of boxes.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::boxes::{Boxes, Span, anything};
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use super::boxes::{Boxes, Span, anything};
 use super::cut::{Cut, Cutter, MAX_CHILDREN};
 use super::estimate::Points;
 use super::grid::Grid;
@@ -210,7 +210,7 @@ impl<'b> Grower<'b> {
         }
         let mut cells = Vec::with_capacity(lists.len());
         let mut groups: Vec<([Span; WORDS], Vec<u32>)> = Vec::new();
-        let mut known: HashMap<Vec<u32>, u32> = HashMap::default();
+        let mut known: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
         for (cell, mut list) in lists.into_iter().enumerate() {
             let region = grid.region(cell);
             self.drop_hidden(&mut list, &region);
