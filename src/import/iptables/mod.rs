@@ -53,9 +53,9 @@
 //! | matches | `tcp`, `udp`, `sctp` and `dccp` (ports, flags), `icmp`, `icmp6`, `multiport`, `conntrack`, `state`, `iprange`, `set`, `mark`, `limit`, `hashlimit`, `length`, `ttl`, `hl`, `dscp`, `addrtype`, `comment` |
 //! | targets | `ACCEPT`, `DROP`, `REJECT`, `RETURN`, chains, `LOG`, `NFLOG`, `AUDIT`, `MARK`; in raw `NOTRACK` and `CT` with `--notrack` or `--zone` |
 //!
-//! Everything may be negated that iptables negates. What is not supported is an [`ImportError`] that
-//! names it, or is left out and [listed](Iptables::left_out) by a [lenient](Iptables::lenient)
-//! import. [`set`](Iptables::set), [`local`](Iptables::local) and
+//! Everything may be negated that iptables negates. What is not supported is an
+//! [`ImportError`](crate::import::ImportError) that names it, or is left out and
+//! [listed](Iptables::left_out) by a [lenient](Iptables::lenient) import. [`set`](Iptables::set), [`local`](Iptables::local) and
 //! [`translated`](Iptables::translated) tell what the texts do not.
 //!
 //! # Exactly as Linux
