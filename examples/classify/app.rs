@@ -66,7 +66,6 @@ pub(crate) enum Failure {
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<bool, Failure> {
     let rules = input::rules(args.rules.as_deref(), args.header_bits)?;
     let keys = input::trace(args.trace.as_deref())?;
-    let packets: Vec<Packet> = keys.iter().copied().map(Packet::from).collect();
     let expected = input::expected(args.expect.as_deref(), args.trace.is_none(), keys.len())?;
     let (matcher, build) = compile(&rules, &args.config())?;
     writeln!(out, "rules: {}", rules.len())?;
@@ -74,7 +73,7 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<bool, Failure> {
     writeln!(out, "build_ms: {:.3}", build.as_secs_f64() * 1e3)?;
     writeln!(out, "memory_bytes: {}", matcher.memory_bytes())?;
 
-    let lookups = Lookups { matcher: &matcher, keys: &keys, packets: &packets };
+    let lookups = Lookups { matcher: &matcher, keys: &keys };
     let (single_ns, single) = timing::median(&lookups, Way::Single);
     writeln!(out, "single_ns: {single_ns:.2}")?;
     let (batch_ns, batch) = timing::median(&lookups, Way::Batch);

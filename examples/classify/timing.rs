@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portcullis::{Decision, FlowKey, Packet, StatelessMatcher};
+use portcullis::{Decision, FlowKey, StatelessMatcher};
 
 use super::input::Answer;
 
@@ -22,7 +22,6 @@ const LONG_ENOUGH: Duration = Duration::from_millis(500);
 pub(crate) struct Lookups<'a> {
     pub(crate) matcher: &'a StatelessMatcher<'a>,
     pub(crate) keys: &'a [FlowKey],
-    pub(crate) packets: &'a [Packet],
 }
 
 /// A way to look the whole trace up.
@@ -49,10 +48,10 @@ impl Lookups<'_> {
     }
 
     fn batch(&self, answers: &mut [Answer]) {
-        let Some(packet) = self.packets.first() else { return };
-        let mut decisions = [self.matcher.classify(packet); BATCH];
-        for (packets, answers) in self.packets.chunks(BATCH).zip(answers.chunks_mut(BATCH)) {
-            self.matcher.classify_batch(packets, &mut decisions);
+        let Some(key) = self.keys.first() else { return };
+        let mut decisions = [self.matcher.classify_key(key); BATCH];
+        for (keys, answers) in self.keys.chunks(BATCH).zip(answers.chunks_mut(BATCH)) {
+            self.matcher.classify_keys(keys, &mut decisions);
             for (decision, slot) in decisions.iter().zip(answers) {
                 *slot = answer(decision);
             }

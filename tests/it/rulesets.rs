@@ -124,6 +124,9 @@ fn compare_part(
         for matcher in matchers {
             let mut batch = vec![matcher.classify(&packets[0]); packets.len()];
             matcher.classify_batch(&packets, &mut batch);
+            let mut of_keys = batch.clone();
+            matcher.classify_keys(keys, &mut of_keys);
+            assert_eq!(batch, of_keys, "{name}: batches");
             for (((key, packet), in_batch), expected) in
                 keys.iter().zip(&packets).zip(batch).zip(&expected)
             {

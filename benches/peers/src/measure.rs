@@ -196,10 +196,10 @@ fn batches<'a>(matcher: &'a StatelessMatcher<'_>, inputs: &'a Inputs<'_>) -> Vec
         way: Way::Batch,
         variant: format!("{size}"),
         classify: Box::new(move |results: &mut [u32]| {
-            let Some(packet) = inputs.packets.first() else { return };
-            let mut decisions = vec![matcher.classify(packet); size];
-            for (packets, results) in inputs.packets.chunks(size).zip(results.chunks_mut(size)) {
-                matcher.classify_batch(packets, &mut decisions);
+            let Some(key) = inputs.keys.first() else { return };
+            let mut decisions = vec![matcher.classify_key(key); size];
+            for (keys, results) in inputs.keys.chunks(size).zip(results.chunks_mut(size)) {
+                matcher.classify_keys(keys, &mut decisions);
                 for (result, decision) in results.iter_mut().zip(&decisions) {
                     *result = place(decision);
                 }

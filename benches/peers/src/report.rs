@@ -15,7 +15,7 @@ rte_acl 1   one header a call. rte_acl is made for batches and has no call for a
             with fewer than four it walks its tries in plain code, whatever the algorithm.
 rte_acl n   the fastest of its algorithms and of batches of 16 to 256; the next column says which.
 key         classify_key, a flow key a call: what rte_acl is given. packet: classify, a whole packet.
-batch       classify_batch, packets, the fastest of batches of 16 to 256.
+batch       classify_keys, flow keys, the fastest of batches of 16 to 256.
 linear      a list of rules by columns, compared several at once, with no index.
 wrong       answers that differ from those of the list: rte_acl 1, n / key, packet, batch.
 Memory is what lookups read: for rte_acl what building allocates, rules not counted. It lies in huge

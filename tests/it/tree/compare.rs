@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use portcullis::conntrack::{Conntrack, Lookup, Time};
 use portcullis::packet::Refused;
 use portcullis::{
-    Backend, Config, Decision, Packet, RuleSet, StatefulMatcher, StatelessMatcher, Tracked,
+    Backend, Config, Decision, FlowKey, Packet, RuleSet, StatefulMatcher, StatelessMatcher, Tracked,
 };
 
 /// Every backend that this processor has, with hardly any memory and with the default budget.
@@ -27,7 +27,10 @@ pub(super) fn stateless<A: Clone + PartialEq + Debug>(
 ) -> Option<String> {
     let matcher = StatelessMatcher::compile(rules, config).unwrap_or_else(|e| panic!("{e}"));
     let batch = in_batches(&matcher, packets);
-    packets.iter().zip(batch).find_map(|(packet, in_batch)| {
+    let keys: Vec<FlowKey> = packets.iter().map(Packet::flow_key).collect();
+    let mut of_keys = batch.clone();
+    matcher.classify_keys(&keys, &mut of_keys);
+    packets.iter().zip(batch).zip(of_keys).find_map(|((packet, in_batch), of_key)| {
         let expected = rules.first_match(packet, None);
         let key = packet.flow_key();
         differs("classify", packet, matcher.classify(packet), expected)
@@ -36,6 +39,7 @@ pub(super) fn stateless<A: Clone + PartialEq + Debug>(
                 let packet = Packet::from(key);
                 let expected = rules.first_match(&packet, None);
                 differs("classify_key", &packet, matcher.classify_key(&key), expected)
+                    .or_else(|| differs("classify_keys", &packet, of_key, expected))
             })
     })
 }
