@@ -69,7 +69,7 @@ pub(crate) fn draws(seed: u64) -> impl Iterator<Item = u32> {
 
 fn segment(key: FlowKey, flags: TcpFlags, seq: u32, ack: u32) -> Packet {
     let mut header = TcpSegment::new(flags);
-    (header.seq, header.ack, header.window) = (seq, ack, 8192);
+    (header.seq, header.ack, header.window) = (seq, ack, 65_535);
     let mut packet = Packet::from(key);
     packet.transport = Transport::Tcp(header);
     packet

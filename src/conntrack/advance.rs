@@ -8,7 +8,7 @@ use super::key::{Flow, Key};
 use super::sctp::{self, SctpTrack};
 use super::tcp::{self, Known, TcpTrack};
 use super::{Limits, Time};
-use crate::packet::{ConnFlag, Direction, Packet, Protocol, SctpHeader, TcpSegment};
+use crate::packet::{ConnFlag, Direction, Packet, Protocol, SctpHeader, TcpSegment, Transport};
 
 /// How old an answered UDP flow must be to count as a stream.
 const STREAM_AGE: Duration = Duration::from_secs(2);
@@ -53,6 +53,31 @@ pub(super) fn opened(flow: &Flow, packet: &Packet, limits: &Limits, now: Time) -
         _ => (Track::Stateless, idle_seconds(&flow.key, limits)),
     };
     Some(Entry::new(flow, track, now, seconds))
+}
+
+/// [`advance`] for the usual packet: a segment in the middle of a TCP connection. Whether it is
+/// one and has moved `entry` [on](Moved::On); if not, nothing has happened.
+#[inline(always)]
+pub(super) fn advance_if_usual(
+    entry: &mut Entry,
+    packet: &Packet,
+    direction: Direction,
+    limits: &Limits,
+    now: Time,
+) -> bool {
+    let replied = entry.replied();
+    let (Track::Tcp(track), Transport::Tcp(segment), true) =
+        (&mut entry.track, &packet.transport, replied)
+    else {
+        return false;
+    };
+    let renewed = track.advance_if_usual(segment, direction, &limits.tcp, &limits.timeouts);
+    let Some(seconds) = renewed else { return false };
+    if !entry.assured() {
+        entry.flag_if(true, ConnFlag::Assured);
+    }
+    entry.deadline = now.after_secs(seconds);
+    true
 }
 
 /// Moves the state and the deadline of `entry` by one of its packets.

@@ -1,16 +1,19 @@
 use alloc::boxed::Box;
 
-use super::key::{Key, Subject};
+use super::key::{Flow, Key, Part, Subject};
 use super::sip::Sip;
 use super::store::{Sought, Store};
 use crate::packet::Packet;
 use crate::simd::{Chosen, Kernel, Lanes};
 
-/// How many packets are prepared at a time.
+/// How many packets are hashed ahead.
 const BATCH: usize = 64;
 
-/// How many keys are hashed at once.
+/// How many keys are hashed at once, and how many packets are looked up before more are fetched.
 const GROUP: usize = 8;
+
+/// How far ahead entries are fetched, in packets.
+const REACH: usize = 2 * GROUP;
 
 /// Packets that come next, hashed, and their likely entries on the way from memory. What the table
 /// does meanwhile makes none of it wrong: a candidate is only where to look first.
@@ -22,6 +25,8 @@ pub(super) struct Ahead {
     len: usize,
     /// The first that has not been used.
     next: usize,
+    /// The first whose entry is not on the way.
+    unfetched: usize,
     /// Whether the packets are those of the present call for sure.
     sure: bool,
 }
@@ -38,14 +43,12 @@ pub(super) struct Prepared {
 struct Group {
     v4: [[u64; GROUP]; 2],
     v6: [[u64; GROUP]; 5],
-    /// One bit for each that is of IPv4.
-    are_v4: u8,
 }
 
 impl Ahead {
     pub(super) fn new() -> Self {
-        let nothing = Prepared { subject: Subject::Invalid, sought: Sought::NOWHERE };
-        let no_group = Group { v4: [[0; GROUP]; 2], v6: [[0; GROUP]; 5], are_v4: 0 };
+        let nothing = Prepared { subject: Subject::INVALID, sought: Sought::NOWHERE };
+        let no_group = Group { v4: [[0; GROUP]; 2], v6: [[0; GROUP]; 5] };
         Self {
             prepared: Box::new([nothing; BATCH]),
             groups: Box::new([no_group; BATCH / GROUP]),
@@ -58,65 +61,95 @@ impl Ahead {
         self.sure = false;
     }
 
+    /// What was prepared for the first of `packets` and, as far as that is sure, for a few after
+    /// it; prepares them if nothing was.
+    pub(super) fn ready(
+        &mut self,
+        packets: &[Packet],
+        store: &Store,
+        chosen: Chosen,
+    ) -> &[Prepared] {
+        if packets.first().is_none_or(|packet| !self.has(packet)) {
+            self.hash(packets, store, chosen);
+        }
+        self.fetch(store, chosen);
+        let end = if self.sure { self.next + GROUP } else { self.next + 1 };
+        self.prepared.get(self.next..end.min(self.len)).unwrap_or_default()
+    }
+
+    /// Notes that so many of those that were ready have been used.
+    pub(super) fn used(&mut self, count: usize) {
+        self.next += count;
+    }
+
     /// Whether what comes next is what `packet` is to the table.
-    #[inline]
-    pub(super) fn has(&self, packet: &Packet) -> bool {
+    fn has(&self, packet: &Packet) -> bool {
         let next = self.prepared.get(self.next).filter(|_| self.next < self.len);
         next.is_some_and(|next| self.sure || next.subject == Subject::of(packet))
     }
 
-    #[inline]
-    pub(super) fn next(&mut self) -> Option<&Prepared> {
-        let next = self.prepared.get(self.next)?;
-        self.next += 1;
-        Some(next)
-    }
-
-    /// Prepares the first of `packets` in the place of all others.
-    pub(super) fn prepare(&mut self, packets: &[Packet], store: &Store, chosen: Chosen) {
+    /// Hashes the first of `packets`, in the place of all others.
+    fn hash(&mut self, packets: &[Packet], store: &Store, chosen: Chosen) {
         self.len = packets.len().min(self.prepared.len());
-        self.next = 0;
+        (self.next, self.unfetched) = (0, 0);
         self.sure = true;
         let groups = self.prepared.chunks_mut(GROUP).zip(&mut self.groups);
         for ((prepared, group), packets) in groups.zip(packets.chunks(GROUP)) {
-            group.are_v4 = 0;
             for (lane, (prepared, packet)) in prepared.iter_mut().zip(packets).enumerate() {
-                prepared.subject = Subject::of(packet);
-                group.put(lane, prepared.subject.key().unwrap_or(&Key::NONE));
+                group.put(lane, prepared.take(packet));
             }
         }
         let prepared = self.prepared.get_mut(..self.len).unwrap_or_default();
-        chosen.run(Fetch { prepared, groups: &self.groups, store });
+        chosen.run(Hash { prepared, groups: &self.groups, store });
+    }
+
+    /// Fetches entries as far ahead as is useful.
+    fn fetch(&mut self, store: &Store, chosen: Chosen) {
+        let until = (self.next + REACH).min(self.len);
+        if let Some(prepared) = self.prepared.get_mut(self.unfetched..until) {
+            self.unfetched = until;
+            chosen.run(Fetch { prepared, store });
+        }
+    }
+}
+
+impl Prepared {
+    /// Takes on a packet and gives its key back.
+    #[inline(always)]
+    fn take(&mut self, packet: &Packet) -> Key {
+        // Two assignments, as one of whichever it is would be a copy.
+        if let Some(flow) = Flow::of_usual(packet) {
+            self.subject = Subject { part: Part::Member, flow };
+            flow.key
+        } else {
+            self.subject = Subject::of_unusual(packet);
+            self.subject.flow.key
+        }
     }
 }
 
 impl Group {
     #[inline(always)]
-    fn put(&mut self, lane: usize, key: &Key) {
+    fn put(&mut self, lane: usize, key: Key) {
         if key.is_v4() {
-            self.are_v4 |= 1 << lane;
             put(&mut self.v4, lane, key.words_v4());
         } else {
             put(&mut self.v6, lane, key.words_v6());
         }
     }
 
+    /// The hashes of the keys, which are those of `prepared`.
     #[inline(always)]
-    fn hashes(&self, lanes: impl Lanes, sip: &Sip) -> [u64; GROUP] {
-        match self.are_v4 {
-            u8::MAX => sip.hash_each(lanes, &self.v4),
-            0 => sip.hash_each(lanes, &self.v6),
-            _ => self.mixed_hashes(lanes, sip),
+    fn hashes(&self, prepared: &[Prepared], lanes: impl Lanes, sip: &Sip) -> [u64; GROUP] {
+        let v4_keys = prepared.iter().filter(|prepared| prepared.subject.flow.key.is_v4()).count();
+        if v4_keys == prepared.len() {
+            return sip.hash_each(lanes, &self.v4);
         }
-    }
-
-    #[inline(always)]
-    fn mixed_hashes(&self, lanes: impl Lanes, sip: &Sip) -> [u64; GROUP] {
-        let (v4, v6) = (sip.hash_each(lanes, &self.v4), sip.hash_each(lanes, &self.v6));
-        let mut hashes = v6;
-        for (lane, (hash, v4)) in hashes.iter_mut().zip(v4).enumerate() {
-            if self.are_v4 >> lane & 1 != 0 {
-                *hash = v4;
+        let mut hashes = sip.hash_each(lanes, &self.v6);
+        if v4_keys > 0 {
+            let v4 = sip.hash_each(lanes, &self.v4);
+            for ((hash, v4), prepared) in hashes.iter_mut().zip(v4).zip(prepared) {
+                *hash = if prepared.subject.flow.key.is_v4() { v4 } else { *hash };
             }
         }
         hashes
@@ -132,10 +165,32 @@ fn put<const WORDS: usize>(lanes: &mut [[u64; GROUP]; WORDS], lane: usize, words
     }
 }
 
-/// Hashes all, then takes each first candidate unseen and asks for it.
-struct Fetch<'a> {
+/// Hashes keys and asks for the lines of the index where they are looked for.
+struct Hash<'a> {
     prepared: &'a mut [Prepared],
     groups: &'a [Group],
+    store: &'a Store,
+}
+
+impl Kernel for Hash<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Self { prepared, groups, store } = self;
+        for (prepared, group) in prepared.chunks_mut(GROUP).zip(groups) {
+            let hashes = group.hashes(prepared, lanes, store.sip());
+            for (prepared, hash) in prepared.iter_mut().zip(hashes) {
+                prepared.sought = Sought::with(hash);
+                store.prefetch_line(hash);
+            }
+        }
+    }
+}
+
+/// Takes first candidates unseen and asks for them.
+struct Fetch<'a> {
+    prepared: &'a mut [Prepared],
     store: &'a Store,
 }
 
@@ -144,16 +199,8 @@ impl Kernel for Fetch<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Self { prepared, groups, store } = self;
-        for (prepared, group) in prepared.chunks_mut(GROUP).zip(groups) {
-            let hashes = group.hashes(lanes, store.sip());
-            for (prepared, hash) in prepared.iter_mut().zip(hashes) {
-                prepared.sought = Sought::with(hash);
-                store.prefetch_line(hash);
-            }
-        }
-        for prepared in prepared {
-            prepared.sought = store.prefetch_candidate(lanes, prepared.sought.hash);
+        for prepared in self.prepared {
+            prepared.sought = self.store.prefetch_candidate(lanes, prepared.sought.hash);
         }
     }
 }

@@ -2,15 +2,15 @@ use super::Time;
 use super::key::{End, Flow, Key};
 use super::sctp::SctpTrack;
 use super::tcp::TcpTrack;
+use super::wheel::comes_too_late;
 use crate::packet::{ConnFlag, ConnState, ConnStatus, Direction};
 
-/// A connection in the table: two cache lines.
+/// A connection in the table: two cache lines. The usual packet reads both and writes to the second
+/// only.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Entry {
     pub(super) key: Key,
-    /// From this moment on the connection is not found any more.
-    pub(super) deadline: Time,
     pub(super) created: Time,
     /// The tick at which the wheel brings it up; of a vacant entry the number of another one.
     pub(super) armed: u32,
@@ -19,7 +19,10 @@ pub(super) struct Entry {
     pub(super) flags: ConnStatus,
     /// The list of displaceable connections that it is in.
     pub(super) rank: Option<Rank>,
+    /// Of TCP, the windows are on the second line.
     pub(super) track: Track,
+    /// From this moment on the connection is not found any more.
+    pub(super) deadline: Time,
 }
 
 /// What is known of a connection by the states of its protocol.
@@ -86,6 +89,7 @@ impl Entry {
         }
     }
 
+    #[inline(always)]
     pub(super) fn is_expired(&self, now: Time) -> bool {
         self.deadline <= now
     }
@@ -99,19 +103,21 @@ impl Entry {
 
     /// The direction of a packet that shows `flow`. One that could be of either direction is
     /// taken for an answer, as in Linux.
+    #[inline(always)]
     pub(super) fn direction_of(&self, flow: &Flow) -> Direction {
-        if flow.sender == self.opener && !self.key.is_loop() {
-            Direction::Original
-        } else {
-            Direction::Reply
+        match (flow.sender != self.opener) | flow.looped {
+            false => Direction::Original,
+            true => Direction::Reply,
         }
     }
 
     /// The state of a packet in `direction`, before the packet has moved anything.
+    #[inline(always)]
     pub(super) const fn conn_state(&self, direction: Direction) -> ConnState {
         match direction {
-            Direction::Original if !self.replied() => self.first_state(),
-            _ => ConnState::Established,
+            _ if self.replied() => ConnState::Established,
+            Direction::Original => self.first_state(),
+            Direction::Reply => ConnState::Established,
         }
     }
 
@@ -121,6 +127,7 @@ impl Entry {
     ///
     /// Linux `nf_conntrack_core.c`, `nf_conntrack_in`: the first reply sets its flag before any rule
     /// sees it.
+    #[inline(always)]
     pub(super) fn status(&self, direction: Direction) -> ConnStatus {
         let replied = self.replied() || direction == Direction::Reply;
         self.flags.with(ConnFlag::Confirmed, true).with(ConnFlag::Replied, replied)
@@ -132,21 +139,31 @@ impl Entry {
     }
 
     /// Sets a flag if something holds.
+    #[inline(always)]
     pub(super) const fn flag_if(&mut self, holds: bool, flag: ConnFlag) {
         self.flags = self.flags.with(flag, self.flags.has(flag) || holds);
     }
 
     /// Whether a packet came in the reply direction.
+    #[inline(always)]
     pub(super) const fn replied(&self) -> bool {
         self.flags.has(ConnFlag::Replied)
     }
 
     /// Whether it is established to the point where no new connection may displace it.
+    #[inline(always)]
     pub(super) const fn assured(&self) -> bool {
         self.flags.has(ConnFlag::Assured)
     }
 
+    /// Whether the wheel or the lists of what may be displaced have it in the wrong place.
+    #[inline(always)]
+    pub(super) fn is_out_of_place(&self) -> bool {
+        comes_too_late(self.armed, self.deadline) | (self.proper_rank() != self.rank)
+    }
+
     /// Which connections it is displaced with; `None` for one that is never displaced.
+    #[inline(always)]
     pub(super) fn proper_rank(&self) -> Option<Rank> {
         if !self.replied() {
             return Some(Rank::Unreplied);
@@ -160,10 +177,14 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use core::mem::offset_of;
+
     use super::*;
 
     #[test]
     fn an_entry_takes_two_cache_lines() {
-        assert!(size_of::<Entry>() <= 128, "{}", size_of::<Entry>());
+        assert_eq!((size_of::<Entry>(), align_of::<Entry>()), (128, 64));
+        assert_eq!(offset_of!(Entry, track) + TcpTrack::WINDOWS_OFFSET, 64);
+        assert_eq!(offset_of!(Entry, deadline), 120);
     }
 }

@@ -9,70 +9,82 @@ use crate::packet::{
 
 /// What the table makes of a packet before it looks anything up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
-    /// Part of a flow, or an error that quotes a packet of one.
-    Flow(Flow),
-    /// Never tracked.
+pub(super) struct Subject {
+    pub(super) part: Part,
+    /// [`Flow::NONE`] if it has no part in any.
+    pub(super) flow: Flow,
+}
+
+/// What part a packet has in a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// It belongs to the flow.
+    Member,
+    /// It is an error that quotes a packet of the flow.
+    Error,
+    /// None, as it is never tracked.
     Untracked,
-    /// Fits no flow.
+    /// None, as it fits no flow.
     Invalid,
 }
 
 impl Subject {
-    #[inline]
+    pub(super) const UNTRACKED: Self = Self { part: Part::Untracked, flow: Flow::NONE };
+    pub(super) const INVALID: Self = Self { part: Part::Invalid, flow: Flow::NONE };
+
+    #[inline(always)]
     pub(super) fn of(packet: &Packet) -> Self {
+        match Flow::of_usual(packet) {
+            Some(flow) => Self { part: Part::Member, flow },
+            None => Self::of_unusual(packet),
+        }
+    }
+
+    /// Of any packet.
+    #[inline(never)]
+    pub(super) fn of_unusual(packet: &Packet) -> Self {
         if packet.notrack {
-            return Self::Untracked;
+            return Self::UNTRACKED;
         }
         if !is_sound(packet) || !is_believed(packet) {
-            return Self::Invalid;
+            return Self::INVALID;
         }
         match packet.icmp_message() {
             Some(message) if is_icmp(&packet.addrs, packet.protocol) => of_icmp(packet, message),
-            _ => Self::of_flow(Flow::of(packet), packet),
+            _ => Self::with(Part::Member, Flow::of(packet), packet),
         }
     }
 
-    /// The key of the flow, or of the one that an error is about.
+    /// The flow, if the packet belongs to one.
     #[inline(always)]
-    pub(super) const fn key(&self) -> Option<&Key> {
-        match self {
-            Self::Flow(flow) => Some(&flow.key),
-            Self::Untracked | Self::Invalid => None,
-        }
+    pub(super) fn member(&self) -> Option<&Flow> {
+        (self.part == Part::Member).then_some(&self.flow)
     }
 
     #[inline(always)]
-    fn of_flow(flow: Option<Flow>, packet: &Packet) -> Self {
-        flow.map_or(Self::Invalid, |flow| Self::Flow(flow.in_zone(packet.zone)))
-    }
-
-    fn of_error(packet: &Packet, quote: &Quote) -> Self {
-        let about = Flow::of_quote(quote).map(|flow| Flow { quoted: true, ..flow });
-        Self::of_flow(about, packet)
+    fn with(part: Part, flow: Option<Flow>, packet: &Packet) -> Self {
+        flow.map_or(Self::INVALID, |flow| Self { part, flow: flow.in_zone(packet.zone) })
     }
 }
 
-#[inline(never)]
 fn of_icmp(packet: &Packet, message: &IcmpMessage) -> Subject {
     match (Role::of(packet.addrs.family(), message.icmp_type), &message.quote) {
-        (Role::Link, _) => Subject::Untracked,
-        (Role::Error, Some(quote)) => Subject::of_error(packet, quote),
+        (Role::Link, _) => Subject::UNTRACKED,
+        (Role::Error, Some(quote)) => Subject::with(Part::Error, Flow::of_quote(quote), packet),
         (Role::Redirect, Some(quote)) if is_from_neighbour(packet) => {
-            Subject::of_error(packet, quote)
+            Subject::with(Part::Error, Flow::of_quote(quote), packet)
         }
         (Role::Query | Role::Answer(_), _) => {
             let flow = message.identifier.and_then(|identifier| {
                 Flow::of_query(&packet.addrs, message.icmp_type, message.code, identifier)
             });
-            Subject::of_flow(flow, packet)
+            Subject::with(Part::Member, flow, packet)
         }
-        _ => Subject::Invalid,
+        _ => Subject::INVALID,
     }
 }
 
 /// Whether the headers are as whole as the tracker of the packet's protocol needs them.
-#[inline(always)]
 fn is_sound(packet: &Packet) -> bool {
     match packet.malformed {
         None => true,
@@ -119,18 +131,31 @@ pub(super) struct Flow {
     /// Whether it could be the flow's first packet, as far as the addresses, ports and ICMP type
     /// tell.
     pub(super) may_open: bool,
-    /// Whether the packet that shows it is one that an ICMP error quotes.
-    pub(super) quoted: bool,
+    /// Whether both ends are the same, so that packets of both directions look alike.
+    pub(super) looped: bool,
 }
 
 impl Flow {
+    const NONE: Self = Self { key: Key::NONE, sender: End::Low, may_open: false, looped: false };
+
+    /// The flow of a usual packet, of TCP or UDP and sound in every way. `None` says nothing.
+    #[inline(always)]
+    pub(super) fn of_usual(packet: &Packet) -> Option<Self> {
+        let usual = !packet.notrack
+            && packet.malformed.is_none()
+            && packet.fragment != Fragment::Later
+            && matches!(packet.checksum, Checksum::Unchecked | Checksum::Right)
+            && matches!(packet.protocol, Protocol::TCP | Protocol::UDP);
+        let ports = packet.ports.filter(|_| usual)?;
+        Some(Self::between_ends(&packet.addrs, packet.protocol, ports, packet.zone))
+    }
+
     /// The flow of a packet that is not ICMP. A packet that should have ports and has none belongs
     /// to no flow.
     ///
     /// # Source
     ///
     /// Linux `nf_conntrack_core.c`, `nf_ct_get_tuple` and `get_l4proto`.
-    #[inline(always)]
     fn of(packet: &Packet) -> Option<Self> {
         let ports = match packet.protocol {
             Protocol::ICMP | Protocol::ICMPV6 => return None,
@@ -143,7 +168,7 @@ impl Flow {
             }
             _ => NO_PORTS,
         };
-        Some(Self::between_ends(&packet.addrs, packet.protocol, ports))
+        Some(Self::between_ends(&packet.addrs, packet.protocol, ports, NO_ZONE))
     }
 
     fn of_quote(quote: &Quote) -> Option<Self> {
@@ -159,7 +184,7 @@ impl Flow {
             Protocol::GRE => call(quote.gre),
             _ => NO_PORTS,
         };
-        Some(Self::between_ends(&quote.addrs, quote.protocol, ports))
+        Some(Self::between_ends(&quote.addrs, quote.protocol, ports, NO_ZONE))
     }
 
     /// The same flow of another zone; it is 0 until said otherwise.
@@ -174,12 +199,12 @@ impl Flow {
             return Self::of(&Packet::from(*key));
         }
         let ports = Ports { src: key.src_port, dst: key.dst_port };
-        Some(Self::between_ends(&key.addrs, key.protocol, ports))
+        Some(Self::between_ends(&key.addrs, key.protocol, ports, NO_ZONE))
     }
 
     /// The flow of packets with these ports; `None` if its protocol has none.
     pub(super) fn of_ports(addrs: &Addrs, protocol: Protocol, ports: Ports) -> Option<Self> {
-        tracks_ports(protocol).then(|| Self::between_ends(addrs, protocol, ports))
+        tracks_ports(protocol).then(|| Self::between_ends(addrs, protocol, ports, NO_ZONE))
     }
 
     /// Where the packet that shows the flow goes, and where it comes from.
@@ -193,9 +218,9 @@ impl Flow {
 
     /// The lower end comes first, so that both directions have one key.
     #[inline(always)]
-    fn between_ends(addrs: &Addrs, protocol: Protocol, ports: Ports) -> Self {
-        let rest = |ids: [u16; 2]| Key::rest(ids, protocol, addrs.family());
-        let (key, in_order) = match addrs {
+    fn between_ends(addrs: &Addrs, protocol: Protocol, ports: Ports, zone: u16) -> Self {
+        let rest = |ids: [u16; 2]| Key::rest(ids, zone, protocol, addrs.family());
+        let (key, swapped, looped) = match addrs {
             // One number for an end: the lower and the higher one without a branch, as either
             // direction is as likely as the other.
             Addrs::V4 { src, dst } => {
@@ -203,21 +228,16 @@ impl Flow {
                 let (src, dst) = (end(src.to_bits(), ports.src), end(dst.to_bits(), ports.dst));
                 let (low, high) = (src.min(dst), src.max(dst));
                 let rest = rest([low as u16, high as u16]);
-                (Key { low: [0, low >> 16], high: [0, high >> 16], rest }, src <= dst)
+                (Key { low: [0, low >> 16], high: [0, high >> 16], rest }, src > dst, src == dst)
             }
             Addrs::V6 { src, dst } => {
                 let (src, dst) = ((src.to_bits(), ports.src), (dst.to_bits(), ports.dst));
                 let (low, high) = (src.min(dst), src.max(dst));
                 let rest = rest([low.1, high.1]);
-                (Key { low: halves(low.0), high: halves(high.0), rest }, src <= dst)
+                (Key { low: halves(low.0), high: halves(high.0), rest }, src > dst, src == dst)
             }
         };
-        Self {
-            key,
-            sender: if in_order { End::Low } else { End::High },
-            may_open: true,
-            quoted: false,
-        }
+        Self { key, sender: if swapped { End::High } else { End::Low }, may_open: true, looped }
     }
 
     /// The asking end comes first, whatever its address: the same identifier used by both ends is
@@ -234,11 +254,13 @@ impl Flow {
         let key = Key {
             low: address_bits(ends.src()),
             high: address_bits(ends.dst()),
-            rest: Key::rest(ids, icmp_protocol(family), family),
+            rest: Key::rest(ids, NO_ZONE, icmp_protocol(family), family),
         };
-        Some(Self { key, sender, may_open: sender == End::Low, quoted: false })
+        Some(Self { key, sender, may_open: sender == End::Low, looped: false })
     }
 }
+
+const NO_ZONE: u16 = 0;
 
 const NO_PORTS: Ports = Ports { src: 0, dst: 0 };
 
@@ -247,12 +269,10 @@ const NO_NEXT_HEADER: Protocol = Protocol(59);
 
 /// Whether flows of this protocol are told apart by ports. Linux has not looked at those of DCCP
 /// since 6.17.
-#[inline(always)]
 const fn tracks_ports(protocol: Protocol) -> bool {
     matches!(protocol, Protocol::TCP | Protocol::UDP | Protocol::SCTP | Protocol::UDP_LITE)
 }
 
-#[inline(always)]
 fn whole_or_first(packet: &Packet) -> Option<&Packet> {
     (packet.fragment != Fragment::Later).then_some(packet)
 }
@@ -267,7 +287,6 @@ fn call(header: GreHeader) -> Ports {
     Ports { src: 0, dst: header.call_id.unwrap_or(0) }
 }
 
-#[inline(always)]
 fn is_icmp(addrs: &Addrs, protocol: Protocol) -> bool {
     protocol == icmp_protocol(addrs.family())
 }
@@ -291,8 +310,8 @@ pub(super) enum End {
 pub(super) struct Key {
     low: [u64; 2],
     high: [u64; 2],
-    /// From the top: the low end's port or an ICMP identifier, 16 bits; the high end's port or the
-    /// type and code of an ICMP query, 16 bits; the zone, 16 bits; protocol and family, 8 bits each.
+    /// From the top: the low end's port or an ICMP identifier, the zone, the high end's port or the
+    /// type and code of an ICMP query, 16 bits each; protocol and family, 8 bits each.
     rest: u64,
 }
 
@@ -318,9 +337,9 @@ impl Target {
 }
 
 /// The bits of [`Key::rest`] that are ports or the like.
-const IDS: u64 = 0xffff_ffff << 32;
+const IDS: u64 = 0xffff << 48 | 0xffff << 16;
 
-const ZONE_SHIFT: u32 = 16;
+const ZONE_SHIFT: u32 = 32;
 const ZONE: u64 = 0xffff << ZONE_SHIFT;
 
 impl Key {
@@ -328,9 +347,9 @@ impl Key {
     pub(super) const NONE: Self = Self { low: [0; 2], high: [0; 2], rest: u64::MAX };
 
     #[inline(always)]
-    fn rest([low, high]: [u16; 2], protocol: Protocol, family: Family) -> u64 {
-        let ids = u64::from(low) << 48 | u64::from(high) << 32;
-        ids | u64::from(protocol.0) << 8 | family as u64
+    fn rest([low, high]: [u16; 2], zone: u16, protocol: Protocol, family: Family) -> u64 {
+        let ids = u64::from(low) << 48 | u64::from(high) << 16;
+        ids | u64::from(zone) << ZONE_SHIFT | u64::from(protocol.0) << 8 | family as u64
     }
 
     #[inline(always)]
@@ -388,13 +407,18 @@ impl Key {
         }
     }
 
-    /// Whether both ends are the same, so that packets of both directions look alike.
-    pub(super) fn is_loop(&self) -> bool {
-        self.low == self.high && self.low_id() == self.high_id() && !self.is_icmp()
-    }
-
     pub(super) const fn is_v4(&self) -> bool {
         self.rest as u8 == Family::V4 as u8
+    }
+
+    /// Whether it is the same: `==` in fewer steps where it is of IPv4.
+    #[inline(always)]
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let ([low_0, low_1], [high_0, high_1]) = (self.low, self.high);
+        let ([other_low_0, other_low_1], [other_high_0, other_high_1]) = (other.low, other.high);
+        let differ = (self.rest ^ other.rest) | (low_1 ^ other_low_1) | (high_1 ^ other_high_1);
+        // What IPv4 has no use for is zero.
+        differ == 0 && (self.is_v4() || (low_0 ^ other_low_0) | (high_0 ^ other_high_0) == 0)
     }
 
     const fn low_id(&self) -> u16 {
@@ -402,7 +426,7 @@ impl Key {
     }
 
     const fn high_id(&self) -> u16 {
-        (self.rest >> 32) as u16
+        (self.rest >> 16) as u16
     }
 
     /// The address of one end.

@@ -251,7 +251,15 @@ impl Default for Timeouts {
 
 impl Timeouts {
     /// The seconds for a TCP connection in `state`.
+    #[inline(always)]
     pub(super) const fn tcp(&self, state: TcpState) -> u32 {
+        match state {
+            TcpState::Established => self.tcp_established,
+            _ => self.tcp_not_established(state),
+        }
+    }
+
+    const fn tcp_not_established(&self, state: TcpState) -> u32 {
         match state {
             TcpState::SynSent => self.tcp_syn_sent,
             TcpState::SynSent2 => self.tcp_syn_sent2,

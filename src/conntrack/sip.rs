@@ -39,13 +39,18 @@ impl Sip {
         lanes: impl Lanes,
         message: &[[u64; 8]; WORDS],
     ) -> [u64; 8] {
-        let all = |word: u64| Eight(lanes, lanes.longs(&[word; 8]));
-        let mut state = State(self.0.map(all));
+        let [v0, v1, v2, v3] = self.0;
+        let mut state = State([
+            Eight::all(lanes, v0),
+            Eight::all(lanes, v1),
+            Eight::all(lanes, v2),
+            Eight::all(lanes, v3),
+        ]);
         for words in message {
             state.absorb(Eight(lanes, lanes.longs(words)));
         }
-        state.absorb(all(length(WORDS)));
-        let Eight(_, hashes) = state.finish(all(0xff));
+        state.absorb(Eight::all(lanes, length(WORDS)));
+        let Eight(_, hashes) = state.finish(Eight::all(lanes, 0xff));
         lanes.long_numbers(hashes)
     }
 }
@@ -121,6 +126,13 @@ impl Word for u64 {
 
 #[derive(Clone, Copy)]
 struct Eight<L: Lanes>(L, L::Longs);
+
+impl<L: Lanes> Eight<L> {
+    #[inline(always)]
+    fn all(lanes: L, word: u64) -> Self {
+        Self(lanes, lanes.longs(&[word; 8]))
+    }
+}
 
 impl<L: Lanes> Word for Eight<L> {
     #[inline(always)]

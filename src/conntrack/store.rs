@@ -34,7 +34,7 @@ pub(super) struct Store {
 pub(super) struct Sought {
     pub(super) hash: u64,
     /// The entry that has it, very likely, if any has.
-    candidate: u32,
+    pub(super) candidate: u32,
 }
 
 impl Sought {
@@ -113,9 +113,14 @@ impl Store {
         self.index.find(hash, |number| self.is(number, key))
     }
 
-    /// As [`find`](Self::find); an expired entry is removed instead. `candidate` is looked at
-    /// first.
-    #[inline]
+    /// The candidate, if it is the one that is sought.
+    #[inline(always)]
+    pub(super) fn candidate(&mut self, key: &Key, sought: Sought, now: Time) -> Option<&mut Entry> {
+        let candidate = self.entries.get_mut(sought.candidate as usize);
+        candidate.filter(|entry| entry.key.is(key) && !entry.is_expired(now))
+    }
+
+    /// As [`find`](Self::find); an expired entry is removed instead.
     pub(super) fn find_live(&mut self, key: &Key, sought: Sought, now: Time) -> Option<u32> {
         let number = match self.entry(sought.candidate) {
             Some(entry) if entry.key == *key => sought.candidate,
@@ -164,8 +169,8 @@ impl Store {
         self.forget(number);
     }
 
-    /// Puts an entry that has changed where it now belongs.
-    #[inline]
+    /// Puts an entry that [has to be rearranged](Entry::is_out_of_place) where it now belongs.
+    #[inline(never)]
     pub(super) fn rearrange(&mut self, number: u32) {
         let Some(entry) = self.entries.get_mut(number as usize) else { return };
         entry.armed = self.wheel.rearm(number, entry.deadline, entry.armed);
@@ -180,17 +185,16 @@ impl Store {
         }
     }
 
-    /// Looks at up to `visits` entries whose time may have come and removes those that have
-    /// expired.
-    #[inline]
-    pub(super) fn collect(&mut self, visits: usize, now: Time) {
-        if !self.wheel.is_idle(now) {
-            self.collect_some(visits, now);
-        }
+    /// Whether there is nothing to [`collect`](Self::collect), nor will be before `now` changes.
+    #[inline(always)]
+    pub(super) fn is_idle(&self, now: Time) -> bool {
+        self.wheel.is_idle(now)
     }
 
+    /// Looks at up to `visits` entries whose time may have come and removes those that have
+    /// expired.
     #[inline(never)]
-    fn collect_some(&mut self, visits: usize, now: Time) {
+    pub(super) fn collect(&mut self, visits: usize, now: Time) {
         for _ in 0..visits {
             let Some(number) = self.wheel.pop(now) else { return };
             self.visit(number, now);

@@ -3,11 +3,11 @@ use alloc::sync::Arc;
 use core::mem;
 use core::net::IpAddr;
 
-use super::advance::{Moved, advance, close, may_open, opened};
-use super::ahead::Ahead;
+use super::advance::{Moved, advance, advance_if_usual, close, may_open, opened};
+use super::ahead::{Ahead, Prepared};
 use super::helper::{Helper, Message, Pool};
 use super::index::MAX_CAPACITY;
-use super::key::{Flow, Key, Subject};
+use super::key::{Flow, Key, Part, Subject};
 use super::quota::Quotas;
 use super::sip::Sip;
 use super::store::{Sought, Store};
@@ -170,10 +170,7 @@ impl ConnTable {
 
     /// The connection that a packet belongs to or, if it is an ICMP error, that it is about.
     pub fn connection_of(&self, packet: &Packet, now: Time) -> Option<Connection> {
-        match Subject::of(packet) {
-            Subject::Flow(flow) => self.shown(&flow.key, now),
-            Subject::Untracked | Subject::Invalid => None,
-        }
+        self.shown(&Subject::of(packet).flow.key, now)
     }
 
     /// All connections, in no particular order.
@@ -198,8 +195,9 @@ impl ConnTable {
 
 impl Conntrack for ConnTable {
     fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
+        self.collect(now);
         let subject = Subject::of(packet);
-        let sought = subject.key().map_or(Sought::NOWHERE, |key| self.store.seek(key, self.chosen));
+        let sought = self.store.seek(&subject.flow.key, self.chosen);
         self.look_up_subject(&subject, sought, packet, now)
     }
 
@@ -213,15 +211,13 @@ impl Conntrack for ConnTable {
     }
 
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
-        let Subject::Flow(flow) = Subject::of(packet) else { return Ok(()) };
-        if flow.quoted {
-            return Ok(());
-        }
+        let subject = Subject::of(packet);
+        let Some(flow) = subject.member() else { return Ok(()) };
         let Some(hash) = self.unknown(&flow.key, now) else { return Ok(()) };
-        let Some(mut entry) = opened(&flow, packet, &self.limits, now) else { return Ok(()) };
-        self.check_quotas(&flow, now)?;
+        let Some(mut entry) = opened(flow, packet, &self.limits, now) else { return Ok(()) };
+        self.check_quotas(flow, now)?;
         self.make_room(now)?;
-        let expected = self.pool.as_ref().and_then(|pool| pool.find(&flow, &self.store, now));
+        let expected = self.pool.as_ref().and_then(|pool| pool.find(flow, &self.store, now));
         entry.flag_if(expected.is_some(), ConnFlag::Expected);
         if let (Some(pool), Some(place)) = (&mut self.pool, expected) {
             pool.take(place, &self.store);
@@ -235,22 +231,21 @@ impl Conntrack for ConnTable {
 
     fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
         let Some(pool) = &mut self.pool else { return Ok(()) };
-        let Subject::Flow(flow) = Subject::of(packet) else { return Ok(()) };
-        if flow.quoted {
-            return Ok(());
-        }
+        let subject = Subject::of(packet);
+        let Some(flow) = subject.member() else { return Ok(()) };
         let number = self.store.find(&flow.key, self.store.hash(&flow.key));
         let entry = number.and_then(|number| self.store.entry(number));
         let Some(entry) = entry.filter(|entry| entry.replied() && !entry.is_expired(now)) else {
             return Ok(());
         };
         let original = entry.key.flow_key(entry.opener);
-        let message = Message { original, direction: entry.direction_of(&flow), packet, payload };
+        let message = Message { original, direction: entry.direction_of(flow), packet, payload };
         pool.read(&message, entry, &self.store, now)
     }
 
     fn reset(&mut self, packet: &Packet, now: Time) {
-        let Subject::Flow(flow) = Subject::of(packet) else { return };
+        let subject = Subject::of(packet);
+        let Some(flow) = subject.member() else { return };
         if packet.tcp_segment().is_none_or(|segment| segment.flags.contains(TcpFlags::RST)) {
             return;
         }
@@ -266,7 +261,7 @@ impl Conntrack for ConnTable {
 /// One packet.
 impl ConnTable {
     /// Looks up a packet that is `subject` and is to be sought at `sought`, if it has a key.
-    #[inline]
+    #[inline(always)]
     fn look_up_subject(
         &mut self,
         subject: &Subject,
@@ -274,22 +269,49 @@ impl ConnTable {
         packet: &Packet,
         now: Time,
     ) -> Lookup {
-        self.store.collect(VISITS, now);
-        match subject {
-            Subject::Flow(about) if about.quoted => {
-                self.look_up_error(about, packet.addrs.dst(), sought, now)
+        if let Some(flow) = subject.member()
+            && let Some(entry) = self.store.candidate(&flow.key, sought, now)
+        {
+            let direction = entry.direction_of(flow);
+            if advance_if_usual(entry, packet, direction, &self.limits, now) {
+                let status = entry.status(direction);
+                if entry.is_out_of_place() {
+                    self.store.rearrange(sought.candidate);
+                }
+                return Lookup::known(ConnState::Established, direction).with_status(status);
             }
-            Subject::Flow(flow) => self.look_up_flow(flow, sought, packet, now),
-            Subject::Untracked => Lookup::untracked(),
-            Subject::Invalid => Lookup::invalid(),
+        }
+        self.look_up_unusual(subject, sought, packet, now)
+    }
+
+    #[inline(never)]
+    fn look_up_unusual(
+        &mut self,
+        subject: &Subject,
+        sought: Sought,
+        packet: &Packet,
+        now: Time,
+    ) -> Lookup {
+        let flow = &subject.flow;
+        match subject.part {
+            Part::Member => match self.store.find_live(&flow.key, sought, now) {
+                Some(number) => self.look_up_known(number, flow, sought.hash, packet, now),
+                None => self.look_up_new(flow, sought.hash, packet, now),
+            },
+            Part::Error => self.look_up_error(flow, packet.addrs.dst(), sought, now),
+            Part::Untracked => Lookup::untracked(),
+            Part::Invalid => Lookup::invalid(),
         }
     }
 
-    #[inline]
-    fn look_up_flow(&mut self, flow: &Flow, sought: Sought, packet: &Packet, now: Time) -> Lookup {
-        let Some(number) = self.store.find_live(&flow.key, sought, now) else {
-            return self.look_up_new(flow, sought.hash, packet, now);
-        };
+    fn look_up_known(
+        &mut self,
+        number: u32,
+        flow: &Flow,
+        hash: u64,
+        packet: &Packet,
+        now: Time,
+    ) -> Lookup {
         let Some(entry) = self.store.entry_mut(number) else { return Lookup::invalid() };
         let direction = entry.direction_of(flow);
         let state = entry.conn_state(direction);
@@ -306,7 +328,7 @@ impl ConnTable {
             }
             Moved::Reopens => {
                 self.store.remove(number);
-                self.look_up_new(flow, sought.hash, packet, now)
+                self.look_up_new(flow, hash, packet, now)
             }
             Moved::Invalid => {
                 self.store.rearrange(number);
@@ -322,20 +344,52 @@ impl ConnTable {
         now: Time,
         lookups: &mut [Lookup],
     ) -> usize {
+        let packets = packets.get(..lookups.len()).unwrap_or(packets);
         let mut done = 0;
-        while let (Some(packet), Some(lookup)) = (packets.get(done), lookups.get_mut(done)) {
-            if !ahead.has(packet) {
-                let coming = packets.get(done..).unwrap_or_default();
-                ahead.prepare(coming, &self.store, self.chosen);
-            }
-            let Some(prepared) = ahead.next() else { break };
-            *lookup = self.look_up_subject(&prepared.subject, prepared.sought, packet, now);
-            done += 1;
-            if lookup.tentative {
+        while let Some(rest) = packets.get(done..).filter(|rest| !rest.is_empty()) {
+            let ready = ahead.ready(rest, &self.store, self.chosen);
+            let lookups = lookups.get_mut(done..).unwrap_or_default();
+            let (count, tentative) = self.look_up_ready(ready, rest, now, lookups);
+            ahead.used(count);
+            done += count;
+            if tentative || count == 0 {
                 break;
             }
         }
         done
+    }
+
+    /// How many of `ready` were looked up, and whether the last of them is tentative.
+    #[inline(always)]
+    fn look_up_ready(
+        &mut self,
+        ready: &[Prepared],
+        packets: &[Packet],
+        now: Time,
+        lookups: &mut [Lookup],
+    ) -> (usize, bool) {
+        let mut done = 0;
+        // Once there is nothing to collect there is nothing before the clock moves on.
+        let mut idle = false;
+        for ((prepared, packet), lookup) in ready.iter().zip(packets).zip(lookups) {
+            idle = idle || self.collect(now);
+            *lookup = self.look_up_subject(&prepared.subject, prepared.sought, packet, now);
+            done += 1;
+            if lookup.tentative {
+                return (done, true);
+            }
+        }
+        (done, false)
+    }
+
+    /// Whether there was nothing to collect.
+    #[inline]
+    fn collect(&mut self, now: Time) -> bool {
+        let idle = self.store.is_idle(now);
+        if !idle {
+            self.store.collect(VISITS, now);
+        }
+        idle
     }
 
     fn look_up_new(&mut self, flow: &Flow, hash: u64, packet: &Packet, now: Time) -> Lookup {

@@ -41,7 +41,7 @@ impl Wheel {
     /// As [`arm`](Self::arm) for an item that is already in the wheel and comes up at `armed`: it
     /// is moved only if that would be too late.
     pub(super) fn rearm(&mut self, item: u32, deadline: Time, armed: u32) -> u32 {
-        if tick(deadline) >= u64::from(armed) {
+        if !comes_too_late(armed, deadline) {
             return armed;
         }
         self.remove(item);
@@ -90,6 +90,12 @@ impl Wheel {
             self.next += 1;
         }
     }
+}
+
+/// Whether an item that comes up at tick `armed` should have come up earlier.
+#[inline(always)]
+pub(super) const fn comes_too_late(armed: u32, deadline: Time) -> bool {
+    tick(deadline) < armed as u64
 }
 
 const fn tick(time: Time) -> u64 {

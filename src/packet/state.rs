@@ -139,14 +139,14 @@ impl ConnStatus {
 
     /// The same with a flag set or not set.
     #[must_use]
+    #[inline]
     pub const fn with(self, flag: ConnFlag, set: bool) -> Self {
-        match set {
-            true => Self(self.0 | flag as u8),
-            false => Self(self.0 & !(flag as u8)),
-        }
+        let bit = flag as u8;
+        Self(self.0 & !bit | bit & (set as u8).wrapping_neg())
     }
 
     /// Whether a flag is set.
+    #[inline]
     pub const fn has(self, flag: ConnFlag) -> bool {
         self.0 & flag as u8 != 0
     }

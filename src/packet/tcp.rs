@@ -103,7 +103,14 @@ impl SackBlocks {
         }
     }
 
+    /// Whether there are none.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// The blocks in the order in which the option lists them.
+    #[inline]
     pub fn as_slice(&self) -> &[SackBlock] {
         self.blocks.get(..usize::from(self.len)).unwrap_or(&self.blocks)
     }

@@ -240,12 +240,10 @@ fn masked_equal(numbers: &[u32; 16], mask: u32, value: u32) -> u16 {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn longs(numbers: &[u64; 8]) -> [__m256i; 2] {
-    let mut words = [_mm256_setzero_si256(); 2];
-    for (words, numbers) in words.iter_mut().zip(numbers.as_chunks::<4>().0) {
-        // SAFETY: 32 readable bytes; the load needs no alignment.
-        *words = unsafe { _mm256_loadu_si256(numbers.as_ptr().cast()) };
-    }
-    words
+    let [a, b, c, d, e, f, g, h] = *numbers;
+    let four =
+        |a: u64, b: u64, c: u64, d: u64| _mm256_setr_epi64x(a as i64, b as i64, c as i64, d as i64);
+    [four(a, b, c, d), four(e, f, g, h)]
 }
 
 #[target_feature(enable = "avx2")]

@@ -6,15 +6,18 @@ mod window;
 
 pub use state_table::TcpState;
 
+use core::hint::select_unpredictable;
+
 use self::state_table::{Kind, Next, next};
 use self::window::{Fit, Marks, Offers, Side, Windows, before};
 use super::{TcpTracking, Timeouts};
 use crate::packet::{Direction, TcpFlags, TcpSegment};
 
-/// What is known of one TCP connection.
+/// What is known of one TCP connection. What the usual segment changes is all in the windows, so
+/// that it can have a cache line of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub(super) struct TcpTrack {
-    windows: Windows,
     state: TcpState,
     /// The kind of the last segment that moved the connection or was let through; `None` at first.
     last: Option<Kind>,
@@ -23,6 +26,7 @@ pub(super) struct TcpTrack {
     /// That SYN came in LAST_ACK: the answer may be a challenge acknowledgement (RFC 5961).
     challenged: bool,
     simultaneous: bool,
+    windows: Windows,
 }
 
 /// What the table knows of the connection besides.
@@ -62,6 +66,9 @@ pub(super) fn may_open(segment: &TcpSegment, tracking: &TcpTracking) -> bool {
 }
 
 impl TcpTrack {
+    #[cfg(test)]
+    pub(super) const WINDOWS_OFFSET: usize = core::mem::offset_of!(Self, windows);
+
     /// The connection that `segment`, which [`may_open`], opens, and its timeout in seconds.
     pub(super) fn open(
         segment: &TcpSegment,
@@ -97,6 +104,28 @@ impl TcpTrack {
         let open = self.state != TcpState::Close;
         self.state = TcpState::Close;
         open
+    }
+
+    /// [`advance`](Self::advance) for the usual segment: an acknowledgement, with or without data,
+    /// that fits an open and [answered](Known::replied) connection. The step is then
+    /// [`Step::Renewed`] with these seconds, and the connection is assured. Otherwise it is `None`,
+    /// and nothing has happened.
+    #[inline(always)]
+    pub(super) fn advance_if_usual(
+        &mut self,
+        segment: &TcpSegment,
+        direction: Direction,
+        tracking: &TcpTracking,
+        timeouts: &Timeouts,
+    ) -> Option<u32> {
+        let open = self.state == TcpState::Established && Kind::is_ack(segment.flags);
+        if !open || !self.windows.learn_if_usual(segment, direction) {
+            return None;
+        }
+        if self.last != Some(Kind::Ack) {
+            self.last = Some(Kind::Ack);
+        }
+        Some(self.seconds(Kind::Ack, tracking, timeouts))
     }
 
     /// Moves the connection by one segment.
@@ -169,10 +198,7 @@ impl TcpTrack {
 
     /// A SYN may open the connection anew if an end has closed it, or its sender just reset it.
     fn may_reopen(&self, direction: Direction) -> bool {
-        let closed = |side: &Side| side.marks.has(Marks::CLOSED_FIRST);
-        closed(&self.windows.opener)
-            || closed(&self.windows.other)
-            || self.last_was(Kind::Rst, direction)
+        self.windows.either_has(Marks::CLOSED_FIRST) || self.last_was(Kind::Rst, direction)
     }
 
     /// The acknowledgement that answers a SYN out of place does not acknowledge the last FIN.
@@ -315,20 +341,22 @@ impl TcpTrack {
         }
     }
 
+    #[inline(always)]
     fn seconds(&self, kind: Kind, tracking: &TcpTracking, timeouts: &Timeouts) -> u32 {
         let usual = timeouts.tcp(self.state);
         let windows = &self.windows;
         if windows.retransmissions >= tracking.max_retrans && usual > timeouts.tcp_max_retrans {
-            timeouts.tcp_max_retrans
-        } else if kind == Kind::Rst {
-            timeouts.tcp_close
-        } else if windows.has_unacknowledged() && usual > timeouts.tcp_unacknowledged {
-            timeouts.tcp_unacknowledged
-        } else if windows.last_window == 0 {
-            usual.min(timeouts.tcp_max_retrans)
-        } else {
-            usual
+            return timeouts.tcp_max_retrans;
         }
+        if kind == Kind::Rst {
+            return timeouts.tcp_close;
+        }
+        let unacknowledged = windows.either_has(Marks::UNACKNOWLEDGED);
+        let limited = usual.min(timeouts.tcp_unacknowledged);
+        if windows.last_window == 0 && !(unacknowledged && limited < usual) {
+            return usual.min(timeouts.tcp_max_retrans);
+        }
+        select_unpredictable(unacknowledged, limited, usual)
     }
 }
 
@@ -345,4 +373,96 @@ enum Course {
     Pass,
     Reopen,
     Refuse,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::packet::SackBlock;
+
+    fn number() -> impl Strategy<Value = u32> {
+        let near = prop_oneof![0..6u32, 1000..1006u32, 8000..9300u32, 60_000..70_000u32];
+        prop_oneof![6 => near, 1 => u32::MAX - 5..=u32::MAX, 1 => any::<u32>()]
+    }
+
+    fn segment() -> impl Strategy<Value = TcpSegment> {
+        let flags = prop_oneof![
+            8 => Just(0x10u8), 2 => Just(0x18), 1 => Just(0x30), 1 => Just(0x12), 1 => Just(0x02),
+            1 => Just(0x11), 1 => Just(0x14), 1 => any::<u8>()
+        ];
+        let window = prop_oneof![4 => Just(8192u16), 1 => Just(0), 1 => any::<u16>()];
+        let len = prop_oneof![2 => Just(0u32), 1 => 0..3000u32];
+        let sack = prop::option::weighted(0.2, (number(), number()));
+        (flags, number(), number(), window, len, sack).prop_map(
+            |(flags, seq, ack, window, len, sack)| {
+                let mut segment = TcpSegment::new(TcpFlags(flags));
+                (segment.seq, segment.ack, segment.window) = (seq, ack, window);
+                (segment.payload_len, segment.sack_permitted) = (len, seq % 2 == 0);
+                segment.window_scale = (ack % 3 == 0).then_some(seq as u8 % 20);
+                if let Some((left, right)) = sack {
+                    segment.sack.push(SackBlock { left, right });
+                }
+                segment
+            },
+        )
+    }
+
+    /// An open connection, whose handshake offered what the numbers say.
+    fn open(syn: &mut TcpSegment, answer: &mut TcpSegment) -> TcpTrack {
+        let (tracking, timeouts) = (TcpTracking::default(), Timeouts::default());
+        (syn.flags, syn.seq) = (TcpFlags::SYN, 0);
+        (answer.flags, answer.seq, answer.ack) = (TcpFlags::SYN | TcpFlags::ACK, 0, 1);
+        (syn.payload_len, answer.payload_len) = (0, 0);
+        let mut last = TcpSegment::new(TcpFlags::ACK);
+        (last.seq, last.ack, last.window) = (1, 1, 8192);
+        let (mut track, _) = TcpTrack::open(syn, &tracking, &timeouts);
+        for (segment, direction) in [(&*answer, Direction::Reply), (&last, Direction::Original)] {
+            let known = Known { replied: true, assured: false };
+            track.advance(segment, direction, known, &tracking, &timeouts);
+        }
+        track
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_leads_where_the_long_one_does(
+            mut syn in segment(),
+            mut answer in segment(),
+            segments in prop::collection::vec((segment(), any::<bool>(), 1..3u8), 1..60),
+            max_retrans in 0..4u8,
+        ) {
+            let tracking = TcpTracking { max_retrans, ..TcpTracking::default() };
+            let timeouts = Timeouts::default();
+            let mut track = open(&mut syn, &mut answer);
+            for (segment, back, times) in segments {
+                let direction = if back { Direction::Reply } else { Direction::Original };
+                for _ in 0..times {
+                    let (before, mut short) = (track, track);
+                    let known = Known { replied: true, assured: true };
+                    let step = track.advance(&segment, direction, known, &tracking, &timeouts);
+                    match short.advance_if_usual(&segment, direction, &tracking, &timeouts) {
+                        Some(seconds) => {
+                            prop_assert_eq!(step, Step::Renewed { seconds, assured: true });
+                            prop_assert_eq!(short, track);
+                        }
+                        None => prop_assert_eq!(short, before),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn usual_segments_go_the_short_way() {
+        let (mut syn, mut answer) = (TcpSegment::default(), TcpSegment::default());
+        (syn.window, answer.window) = (8192, 8192);
+        let mut track = open(&mut syn, &mut answer);
+        let mut data = TcpSegment::new(TcpFlags::ACK | TcpFlags::PSH);
+        (data.seq, data.ack, data.window, data.payload_len) = (1, 1, 8192, 100);
+        let (tracking, timeouts) = (TcpTracking::default(), Timeouts::default());
+        let seconds = track.advance_if_usual(&data, Direction::Reply, &tracking, &timeouts);
+        assert_eq!(seconds, Some(timeouts.tcp_unacknowledged));
+    }
 }

@@ -86,6 +86,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Whether the kind of a segment with these flags is [`Kind::Ack`].
+    #[inline(always)]
+    pub(super) const fn is_ack(flags: TcpFlags) -> bool {
+        const OTHERS: u8 = TcpFlags::SYN.0 | TcpFlags::FIN.0 | TcpFlags::RST.0;
+        flags.0 & (OTHERS | TcpFlags::ACK.0) == TcpFlags::ACK.0
+    }
+
     /// The kind of a segment with these flags; `None` for a combination that no connection has.
     pub(super) const fn of(flags: TcpFlags) -> Option<Self> {
         const SYN: u8 = TcpFlags::SYN.0;
@@ -227,6 +234,9 @@ mod tests {
         let octets = 0..=u8::MAX;
         let valid = octets.filter(|flags| Kind::of(TcpFlags(*flags)).is_some()).count();
         assert_eq!(valid, 9 * 8, "each with any of PSH, ECE and CWR");
+        for flags in (0..=u8::MAX).map(TcpFlags) {
+            assert_eq!(Kind::is_ack(flags), Kind::of(flags) == Some(Kind::Ack), "{flags}");
+        }
         for invalid in [0, 0x01, 0x03, 0x05, 0x06, 0x20, 0x24, 0x29, 0x32, 0x3f] {
             assert_eq!(Kind::of(TcpFlags(invalid)), None, "{invalid:#x}");
         }

@@ -1,3 +1,5 @@
+use core::hint::select_unpredictable;
+
 use super::TcpState;
 use super::state_table::Kind;
 use crate::conntrack::TcpTracking;
@@ -50,8 +52,14 @@ impl Marks {
         self.0 |= mark.0;
     }
 
-    const fn clear(&mut self, mark: Self) {
-        self.0 &= !mark.0;
+    #[inline(always)]
+    const fn set_if(&mut self, holds: bool, mark: Self) {
+        self.0 |= mark.0 & (holds as u8).wrapping_neg();
+    }
+
+    #[inline(always)]
+    const fn clear_if(&mut self, holds: bool, mark: Self) {
+        self.0 &= !(mark.0 & (holds as u8).wrapping_neg());
     }
 }
 
@@ -144,8 +152,8 @@ pub(super) enum Fit {
 /// tells of a connection in trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Windows {
-    pub(super) opener: Side,
-    pub(super) other: Side,
+    /// The opener's and the other end's.
+    sides: [Side; 2],
     pub(super) last_seq: u32,
     pub(super) last_ack: u32,
     pub(super) last_end: u32,
@@ -157,8 +165,7 @@ pub(super) struct Windows {
 impl Windows {
     pub(super) fn new(opener: Side, other: Side) -> Self {
         Self {
-            opener,
-            other,
+            sides: [opener, other],
             last_seq: 0,
             last_ack: 0,
             last_end: 0,
@@ -168,22 +175,22 @@ impl Windows {
         }
     }
 
+    /// Of the end that sends in `direction`.
     pub(super) fn side(&self, direction: Direction) -> &Side {
-        match direction {
-            Direction::Original => &self.opener,
-            Direction::Reply => &self.other,
-        }
+        let [opener, other] = &self.sides;
+        if direction == Direction::Original { opener } else { other }
     }
 
     pub(super) fn side_mut(&mut self, direction: Direction) -> &mut Side {
-        match direction {
-            Direction::Original => &mut self.opener,
-            Direction::Reply => &mut self.other,
-        }
+        let [opener, other] = &mut self.sides;
+        if direction == Direction::Original { opener } else { other }
     }
 
-    pub(super) fn has_unacknowledged(&self) -> bool {
-        self.opener.marks.has(Marks::UNACKNOWLEDGED) || self.other.marks.has(Marks::UNACKNOWLEDGED)
+    /// Whether either end has a mark.
+    #[inline(always)]
+    pub(super) fn either_has(&self, mark: Marks) -> bool {
+        let [opener, other] = &self.sides;
+        (opener.marks.0 | other.marks.0) & mark.0 != 0
     }
 
     /// Notes a segment that was let through without a look at its numbers.
@@ -203,12 +210,17 @@ impl Windows {
         state: TcpState,
         tracking: &TcpTracking,
     ) -> Fit {
-        let mut numbers = Numbers::of(segment, self.side(direction.reversed()));
-        let (sender, receiver) = self.both(direction);
-        if start_of_side(sender, receiver, segment, direction, state, &numbers) == Started::Done {
-            return Fit::Inside;
+        let [opener, other] = &mut self.sides;
+        let (sender, receiver) =
+            if direction == Direction::Original { (opener, other) } else { (other, opener) };
+        let numbers = Numbers::of(segment, receiver);
+        if segment.flags.contains(TcpFlags::SYN) || sender.max_window == 0 {
+            let started = start_of_side(sender, receiver, segment, direction, state, &numbers);
+            if started == Started::Done {
+                return Fit::Inside;
+            }
         }
-        numbers.complete(segment, sender, receiver, state);
+        let numbers = numbers.completed(segment, sender, receiver, state);
         let liberal = tracking.be_liberal || sender.marks.has(Marks::LIBERAL);
         match numbers.fit(sender, receiver) {
             Fit::Inside => {
@@ -223,27 +235,44 @@ impl Windows {
         }
     }
 
-    fn both(&mut self, direction: Direction) -> (&mut Side, &mut Side) {
-        match direction {
-            Direction::Original => (&mut self.opener, &mut self.other),
-            Direction::Reply => (&mut self.other, &mut self.opener),
+    /// [`judge`](Self::judge) of a segment that only acknowledges and carries data. If it fits in
+    /// the usual way it is learned from; if not, nothing has happened.
+    #[inline(always)]
+    pub(super) fn learn_if_usual(&mut self, segment: &TcpSegment, direction: Direction) -> bool {
+        // No branch on the direction: it is as good as random.
+        let from = direction as usize;
+        let Ok([sender, receiver]) = self.sides.get_disjoint_mut([from, from ^ 1]) else {
+            return false;
+        };
+        let numbers = Numbers::of(segment, receiver);
+        if sender.max_window == 0 || !numbers.are_usual(sender, receiver) {
+            return false;
         }
+        numbers.learn(segment, sender, receiver);
+        self.count_retransmission(segment, &numbers, direction);
+        true
     }
 
+    #[inline(always)]
     fn count_retransmission(
         &mut self,
         segment: &TcpSegment,
         numbers: &Numbers,
         direction: Direction,
     ) {
-        let last = (self.last_direction, self.last_seq, self.last_ack, self.last_end);
-        let this = (direction, numbers.seq, numbers.ack, numbers.end);
-        if last == this && self.last_window == segment.window {
+        // The first comparison nearly always says that it is another one.
+        if self.last_seq == numbers.seq
+            && self.last_end == numbers.end
+            && self.last_direction == direction
+            && self.last_ack == numbers.ack
+            && self.last_window == segment.window
+        {
             self.retransmissions = self.retransmissions.saturating_add(1);
             return;
         }
         self.retransmissions = 0;
-        self.note(segment, direction);
+        self.last_direction = direction;
+        self.last_window = segment.window;
         (self.last_seq, self.last_ack, self.last_end) = (numbers.seq, numbers.ack, numbers.end);
     }
 }
@@ -257,6 +286,8 @@ enum Started {
 
 /// Begins to track the sender, if this is its first segment or a new SYN of a connection that is
 /// not open yet.
+#[cold]
+#[inline(never)]
 fn start_of_side(
     sender: &mut Side,
     receiver: &mut Side,
@@ -314,17 +345,25 @@ struct Numbers {
 }
 
 impl Numbers {
+    #[inline(always)]
     fn of(segment: &TcpSegment, receiver: &Side) -> Self {
-        let sack = if receiver.marks.has(Marks::SACKS) {
-            highest_sack(segment.ack, segment.sack.as_slice())
-        } else {
+        let sack = if segment.sack.is_empty() || !receiver.marks.has(Marks::SACKS) {
             segment.ack
+        } else {
+            highest_sack(segment.ack, segment.sack.as_slice())
         };
         Self { seq: segment.seq, end: segment_end(segment), ack: segment.ack, sack }
     }
 
-    /// Puts in what the segment leaves out: an acknowledgement, or a reset's sequence number.
-    fn complete(&mut self, segment: &TcpSegment, sender: &Side, receiver: &Side, state: TcpState) {
+    /// With what the segment leaves out: an acknowledgement, or a reset's sequence number.
+    #[inline(always)]
+    fn completed(
+        mut self,
+        segment: &TcpSegment,
+        sender: &Side,
+        receiver: &Side,
+        state: TcpState,
+    ) -> Self {
         let rst = segment.flags.contains(TcpFlags::RST);
         if !segment.flags.contains(TcpFlags::ACK) || rst && self.ack == 0 {
             self.ack = receiver.end;
@@ -334,10 +373,12 @@ impl Numbers {
             self.seq = sender.end;
             self.end = sender.end;
         }
+        self
     }
 
     /// The four bounds: the data within what the receiver lets the sender send, the
     /// acknowledgement within what the receiver sent.
+    #[inline(always)]
     fn fit(&self, sender: &mut Side, receiver: &Side) -> Fit {
         let acks_sent_data = !after(self.sack, receiver.end);
         let ack_recent = !before(self.sack, receiver.end.wrapping_sub(sender.ack_room()));
@@ -361,41 +402,49 @@ impl Numbers {
         }
     }
 
+    /// Whether they [fit](Self::fit) inside.
+    #[inline(always)]
+    fn are_usual(&self, sender: &Side, receiver: &Side) -> bool {
+        let data_recent = !before(self.end, sender.end.wrapping_sub(receiver.max_window));
+        !after(self.seq, sender.max_end)
+            & !after(self.sack, receiver.end)
+            & !before(self.sack, receiver.end.wrapping_sub(sender.ack_room()))
+            & (data_recent | (receiver.max_window == 0))
+    }
+
+    #[inline(always)]
     fn learn(&self, segment: &TcpSegment, sender: &mut Side, receiver: &mut Side) {
-        let mut window = u32::from(segment.window);
-        if !segment.flags.contains(TcpFlags::SYN) {
-            window <<= sender.scale;
-        }
+        let scale = if segment.flags.contains(TcpFlags::SYN) { 0 } else { sender.scale };
+        let window = u32::from(segment.window) << scale;
         let reach = window.wrapping_add(self.sack.wrapping_sub(self.ack));
         sender.max_window = sender.max_window.max(reach);
-        if after(self.end, sender.end) {
-            sender.end = self.end;
-            sender.marks.set(Marks::UNACKNOWLEDGED);
-        }
-        let acked = sender.marks.has(Marks::ACKED);
-        if segment.flags.contains(TcpFlags::ACK) && (!acked || after(self.ack, sender.max_ack)) {
-            sender.max_ack = self.ack;
-            sender.marks.set(Marks::ACKED);
-        }
+        let more = after(self.end, sender.end);
+        sender.end = select_unpredictable(more, self.end, sender.end);
+        sender.marks.set_if(more, Marks::UNACKNOWLEDGED);
+        let acks = segment.flags.contains(TcpFlags::ACK);
+        let further = !sender.marks.has(Marks::ACKED) | after(self.ack, sender.max_ack);
+        sender.max_ack = if acks & further { self.ack } else { sender.max_ack };
+        sender.marks.set_if(acks, Marks::ACKED);
         self.learn_of_receiver(window, sender, receiver);
     }
 
+    #[inline(always)]
     fn learn_of_receiver(&self, window: u32, sender: &Side, receiver: &mut Side) {
-        if receiver.max_window != 0 && after(self.end, sender.max_end) {
+        if after(self.end, sender.max_end) && receiver.max_window != 0 {
             let excess = self.end.wrapping_sub(sender.max_end);
             receiver.max_window = receiver.max_window.saturating_add(excess);
         }
         let allowed = self.sack.wrapping_add(window);
-        if !before(allowed, receiver.max_end) {
-            // A closed window may still be probed with one byte.
-            receiver.max_end = allowed.wrapping_add(u32::from(window == 0));
-        }
-        if self.ack == receiver.end {
-            receiver.marks.clear(Marks::UNACKNOWLEDGED);
-        }
+        // A closed window may still be probed with one byte.
+        let probed = allowed.wrapping_add(u32::from(window == 0));
+        let shrinks = before(allowed, receiver.max_end);
+        receiver.max_end = if shrinks { receiver.max_end } else { probed };
+        receiver.marks.clear_if(self.ack == receiver.end, Marks::UNACKNOWLEDGED);
     }
 }
 
+#[cold]
+#[inline(never)]
 fn highest_sack(ack: u32, blocks: &[SackBlock]) -> u32 {
     let higher = |highest, block: &SackBlock| {
         if after(block.right, highest) { block.right } else { highest }
@@ -404,6 +453,7 @@ fn highest_sack(ack: u32, blocks: &[SackBlock]) -> u32 {
 }
 
 /// Just after the segment's last byte; SYN and FIN count as one each.
+#[inline(always)]
 fn segment_end(segment: &TcpSegment) -> u32 {
     let syn = u32::from(segment.flags.contains(TcpFlags::SYN));
     let fin = u32::from(segment.flags.contains(TcpFlags::FIN));
