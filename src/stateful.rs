@@ -168,7 +168,7 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
         payload: &[u8],
         now: Time,
     ) -> Decision<'_, A> {
-        self.decide(packet, payload, now, &mut |_, _| {})
+        self.walk_with_payload(packet, payload, now, |_, _| {})
     }
 
     /// [`classify`](Self::classify) that also shows each matching
@@ -177,23 +177,24 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
         &mut self,
         packet: &Packet,
         now: Time,
-        mut seen: impl FnMut(RuleId, Effect),
+        seen: impl FnMut(RuleId, Effect),
     ) -> Decision<'_, A> {
-        self.decide(packet, &[], now, &mut seen)
+        self.walk_with_payload(packet, &[], now, seen)
     }
 
-    fn decide(
+    /// [`walk`](Self::walk) with a payload for [helpers](crate::conntrack::helper).
+    pub fn walk_with_payload(
         &mut self,
         packet: &Packet,
         payload: &[u8],
         now: Time,
-        seen: &mut impl FnMut(RuleId, Effect),
+        mut seen: impl FnMut(RuleId, Effect),
     ) -> Decision<'_, A> {
         let lookup = self.conntrack.look_up(packet, now);
         let decision = if self.passes_unasked(lookup.tracked) {
             passed(&self.pass, packet, lookup.tracked)
         } else {
-            self.compiled.walk(packet, Some(lookup.tracked), seen)
+            self.compiled.walk(packet, Some(lookup.tracked), &mut seen)
         };
         let admitted = if !decision.action.accepts() {
             if decision.action.resets() && is_known(&lookup) {
