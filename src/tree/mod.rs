@@ -128,7 +128,11 @@ impl<A> Compiled<A> {
     /// The entry of the first rule of the base chain that matches, or [`UNDECIDED`].
     #[inline(always)]
     fn first(&self, judged: impl Judged) -> u32 {
-        self.chosen.run(First { image: self.image.view(), base: &self.base, judged })
+        let (image, base) = (self.image.view(), &self.base);
+        match self.roots(judged.family()).are_wide() {
+            false => self.chosen.run(First::<_, false> { image, base, judged }),
+            true => self.chosen.run(First::<_, true> { image, base, judged }),
+        }
     }
 
     /// [`first`](Self::first) of as many things as `entries` has, which `judged` gives.

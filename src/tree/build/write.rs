@@ -20,6 +20,8 @@ use crate::tree::lookup::words::most;
 pub(super) struct Writer {
     pub(super) bytes: Vec<u8>,
     leaves: HashTable<Written>,
+    /// How many leaves of the tree being written are wide, and how many are not.
+    wide: [usize; 2],
     limit: usize,
 }
 
@@ -37,7 +39,7 @@ pub(super) struct TooLarge;
 impl Writer {
     /// An image that begins with `header` bytes to be filled in at the end.
     pub(super) fn new(header: usize, limit: usize) -> Self {
-        Self { bytes: alloc::vec![0; header], leaves: HashTable::new(), limit }
+        Self { bytes: alloc::vec![0; header], leaves: HashTable::new(), wide: [0; 2], limit }
     }
 
     /// Appends words; returns the byte offset.
@@ -83,6 +85,7 @@ impl Writer {
         tree: &Node,
         region: &mut [Span],
     ) -> Result<Vec<u32>, TooLarge> {
+        self.wide = [0; 2];
         match tree {
             Node::Grid(grid, cells, children) => {
                 let mut references = Vec::with_capacity(children.len());
@@ -93,7 +96,7 @@ impl Writer {
                 let mut words = alloc::vec![
                     at as u32,
                     tree.usual_depth(),
-                    tree.usual_blocks(),
+                    self.usual_blocks(tree),
                     grid.words.len() as u32
                 ];
                 let (mut place, mut stride) = (0, grid.cells());
@@ -108,11 +111,17 @@ impl Writer {
             }
             _ => {
                 let root = self.node(boxes, tree, region)?;
-                let mut words = alloc::vec![root, tree.usual_depth(), tree.usual_blocks(), 0];
+                let mut words = alloc::vec![root, tree.usual_depth(), self.usual_blocks(tree), 0];
                 words.resize(ROOT_WORDS - 1, 0);
                 Ok(words)
             }
         }
+    }
+
+    /// How many blocks of a leaf of the tree just written most lookups look at, 0 if most are wide.
+    fn usual_blocks(&self, tree: &Node) -> u32 {
+        let [wide, plain] = self.wide;
+        if wide > plain { 0 } else { tree.usual_blocks() }
     }
 
     /// Appends a grid with a reference for each cell; returns the byte offset.
@@ -179,9 +188,11 @@ impl Writer {
         if blocks <= MAX_PLAIN_BLOCKS
             && halves.iter().all(|half| PLAIN_HALVES[..TESTED].contains(half))
         {
+            self.wide[1] += 1;
             self.blocks(boxes, ids, &PLAIN_HALVES[..TESTED]);
             return reference(self.shared(at), PLAIN + blocks as u32 - 1);
         }
+        self.wide[0] += 1;
         let mut header = [0; LINE];
         header[..4].copy_from_slice(&(blocks as u32).to_le_bytes());
         header[4] = halves.len().div_ceil(TESTED).min(MAX_PASSES) as u8;

@@ -41,10 +41,10 @@ impl<J: Judged, F: Fn(usize) -> Option<J>> Kernel for FirstOfEach<'_, F> {
             }
             let all = (1 << entries.len()) - 1;
             if of_v6 != all {
-                group.search(v4, all & !of_v6, entries);
+                group.find(v4, all & !of_v6, entries);
             }
             if of_v6 != 0 {
-                group.search(v6, of_v6, entries);
+                group.find(v6, of_v6, entries);
             }
         }
     }
@@ -134,7 +134,7 @@ impl<'a, L: Lanes> Group<'a, L> {
 
     /// Finds the entries of those packets, a bit each.
     #[inline(always)]
-    fn search(&self, roots: &Roots, members: u32, entries: &mut [u32]) {
+    fn find(&self, roots: &Roots, members: u32, entries: &mut [u32]) {
         let mut found: [u32; TOGETHER] =
             core::array::from_fn(|i| if members >> i & 1 == 1 { NOTHING } else { NOBODY });
         let mut undecided = 0;
@@ -166,11 +166,24 @@ impl<'a, L: Lanes> Group<'a, L> {
         for (i, reference) in members.iter().zip(references.iter()) {
             let i = usize::from(*i) % TOGETHER;
             let row = lanes.row_of(self.rows[i]);
-            let entry = leaf::usual(image, *reference, root.blocks, lanes, row);
+            let entry = match root.blocks {
+                0 => self.search(i, *reference),
+                blocks => leaf::usual(image, *reference, blocks, lanes, row),
+            };
             undecided |= u32::from(entry & 0xff == CHECKED || !is_leaf(*reference)) << i;
             found[i] = found[i].min(entry);
         }
         undecided
+    }
+
+    /// The entry in a leaf, whatever it is like.
+    #[inline(always)]
+    fn search(&self, i: usize, reference: u32) -> u32 {
+        let words = self.lanes.words(core::array::from_fn(|pair| {
+            let [low, high] = [0, 1].map(|k| u64::from(self.columns[2 * pair + k][i % TOGETHER]));
+            low | high << 32
+        }));
+        leaf::search(self.image, reference, self.lanes, words, |held| Some(held.entry()))
     }
 
     /// References to the nodes or leaves that packets enter a tree at.

@@ -25,6 +25,7 @@ pub(in crate::tree) const ROOT_WORDS: usize = 5 + 3 * GRID_WORDS;
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::tree) struct Roots {
     count: usize,
+    wide: bool,
     trees: [Root; MAX_TREES],
     /// The word index of the record table, 0 if no rule has a record.
     records: usize,
@@ -37,7 +38,7 @@ pub(in crate::tree) struct Root {
     pub(in crate::tree) reference: u32,
     /// How many nodes most lookups go through.
     pub(super) depth: u32,
-    /// How many blocks of a leaf most lookups look at.
+    /// How many blocks of a leaf most lookups look at; 0 if most leaves are wide.
     pub(super) blocks: usize,
     /// Whether its root is a grid.
     grid: bool,
@@ -61,6 +62,7 @@ impl Roots {
         roots.count = (image.word(at) as usize).min(MAX_TREES);
         for (i, tree) in roots.trees.iter_mut().take(roots.count).enumerate() {
             *tree = Root::read(image, at + 1 + ROOT_WORDS * i);
+            roots.wide |= tree.blocks == 0;
         }
         roots
     }
@@ -69,6 +71,12 @@ impl Roots {
     #[inline(always)]
     pub(super) fn trees(&self) -> &[Root] {
         self.trees.get(..self.count).unwrap_or_default()
+    }
+
+    /// Whether most leaves of some tree are wide.
+    #[inline(always)]
+    pub(in crate::tree) fn are_wide(&self) -> bool {
+        self.wide
     }
 
     /// The word where the record of the rule with this entry begins.
@@ -89,15 +97,16 @@ pub(in crate::tree) struct Find<'a> {
     pub(in crate::tree) least: u32,
 }
 
-/// Finds the first rule of the base chain that matches.
+/// Finds the first rule of the base chain that matches. If `WIDE`, it also searches leaves that are
+/// wide or long; without, all has room in registers.
 #[derive(Clone, Copy)]
-pub(in crate::tree) struct First<'a, J> {
+pub(in crate::tree) struct First<'a, J, const WIDE: bool> {
     pub(in crate::tree) image: Image<'a>,
     pub(in crate::tree) base: &'a [Roots; 2],
     pub(in crate::tree) judged: J,
 }
 
-impl<J: Judged> Kernel for First<'_, J> {
+impl<J: Judged, const WIDE: bool> Kernel for First<'_, J, WIDE> {
     /// The rule's entry, or [`NOTHING`], or [`UNDECIDED`] where [`Find`] has to be asked.
     type Output = u32;
 
@@ -115,7 +124,10 @@ impl<J: Judged> Kernel for First<'_, J> {
                 break;
             }
             let reference = root.leaf(image, lanes, words);
-            let entry = leaf::usual(image, reference, root.blocks, lanes, row);
+            let mut entry = leaf::usual(image, reference, root.blocks, lanes, row);
+            if WIDE && entry == UNDECIDED {
+                entry = leaf::search(image, reference, lanes, words, |held| Some(held.entry()));
+            }
             if entry & 0xff == CHECKED {
                 return UNDECIDED;
             }

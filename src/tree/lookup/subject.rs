@@ -2,12 +2,15 @@
 
 use super::residual::field;
 use super::words::Words;
-use crate::packet::{Addrs, ConnStatus, FlowKey, Packet, Tracked};
+use crate::packet::{Addrs, ConnStatus, Family, FlowKey, Packet, Tracked};
 
 /// What is being judged.
 pub(in crate::tree) trait Judged: Copy {
     /// Whether only addresses, ports and protocol are known; other words are as for no packet.
     const IS_KEY: bool;
+
+    /// The family of the addresses.
+    fn family(self) -> Family;
 
     /// The words that trees look at.
     fn words(self) -> Words;
@@ -21,6 +24,11 @@ pub(in crate::tree) trait Judged: Copy {
 /// A packet and its place in its connection.
 impl Judged for (&Packet, Option<Tracked>) {
     const IS_KEY: bool = false;
+
+    #[inline(always)]
+    fn family(self) -> Family {
+        self.0.addrs.family()
+    }
 
     #[inline(always)]
     fn words(self) -> Words {
@@ -38,6 +46,11 @@ impl Judged for (&Packet, Option<Tracked>) {
 
 impl Judged for &FlowKey {
     const IS_KEY: bool = true;
+
+    #[inline(always)]
+    fn family(self) -> Family {
+        self.addrs.family()
+    }
 
     #[inline(always)]
     fn words(self) -> Words {
