@@ -4,6 +4,8 @@
 mod play;
 mod vectors;
 
+use std::fmt;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -24,24 +26,49 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    match run(&args) {
+    match run(&args, &mut io::stdout().lock()) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
-        Err(error) => {
-            eprintln!("replay: {error}");
-            ExitCode::from(2)
+        // Whoever reads has seen enough.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
         }
+        Err(Failure::Output(error)) => fail(&error),
+        Err(Failure::Input(error)) => fail(&error),
     }
 }
 
-/// Plays all files, prints what there is to say, and returns the number of mismatches.
-fn run(args: &Args) -> Result<usize, String> {
+fn fail(error: &dyn fmt::Display) -> ExitCode {
+    eprintln!("replay: {error}");
+    ExitCode::from(2)
+}
+
+/// Why not everything was played.
+enum Failure {
+    Input(String),
+    Output(io::Error),
+}
+
+impl From<String> for Failure {
+    fn from(error: String) -> Self {
+        Self::Input(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Plays all files, writes what there is to say, and returns the number of mismatches.
+fn run(args: &Args, out: &mut impl Write) -> Result<usize, Failure> {
     let files = if args.files.is_empty() { shipped()? } else { args.files.clone() };
     let mut rows = Vec::new();
     for file in &files {
-        rows.push(play_file(file, args.quiet)?);
+        rows.push(play_file(file, args.quiet, out)?);
     }
-    println!("{}", table(&rows));
+    writeln!(out, "{}", table(&rows))?;
     Ok(rows.iter().map(|row| row.mismatches.iter().sum::<usize>()).sum())
 }
 
@@ -64,7 +91,7 @@ struct Row {
     mismatches: [usize; 4],
 }
 
-fn play_file(file: &Path, quiet: bool) -> Result<Row, String> {
+fn play_file(file: &Path, quiet: bool, out: &mut impl Write) -> Result<Row, Failure> {
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
     let mut row = Row { name, cases: 0, packets: 0, mismatches: [0; 4] };
     for case in vectors::read(file)? {
@@ -74,7 +101,7 @@ fn play_file(file: &Path, quiet: bool) -> Result<Row, String> {
         for mismatch in play::play(&case)? {
             count(&mut row, &mismatch);
             if !quiet {
-                println!("{}: {mismatch}", row.name);
+                writeln!(out, "{}: {mismatch}", row.name)?;
             }
         }
     }

@@ -4,17 +4,18 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use portcullis::conntrack::{Conntrack, TcpTracking, Timeouts};
-use portcullis::import::iptables::{Firewall, Hook, Iptables, Judgement, Untracked};
+use ipnet::IpNet;
+use portcullis::conntrack::{Connection, Conntrack, TcpTracking, Timeouts};
+use portcullis::import::iptables::{Firewall, Hook, Iptables, Judgement, Table, Untracked};
 use portcullis::packet::{Checksum, IcmpMessage};
 use portcullis::reassembly::{Arrival, FragmentLimits, Reassembler, Reassembly};
 use portcullis::{
     Action, BuildError, Config, ConnTable, FlowKey, Fragment, Limits, Packet, Time, Tracked,
 };
-
 use serde_json::Value;
 
 use super::vectors::{Case, Recorded, number};
@@ -92,7 +93,7 @@ struct Outcome {
     tcp: Option<Option<String>>,
 }
 
-/// The rule that decided.
+/// The rule of the table filter that decided; what other tables did is not recorded.
 #[derive(Debug)]
 struct Decider {
     chain: String,
@@ -187,12 +188,20 @@ struct TrackedHost {
     reassembler: Reassembler,
 }
 
+/// The addresses of the host that the recordings are from.
+const OWN_ADDRESSES: [[u8; 4]; 2] = [[192, 0, 2, 1], [192, 0, 2, 2]];
+const OWN_ADDRESSES_V6: [[u16; 8]; 2] =
+    [[0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 1], [0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 2]];
+
 const SECRET: [u8; 16] = *b"a known secret  ";
 
 impl Host {
     fn new(case: &Case) -> Result<Self, String> {
         let text = |rules: &Option<String>| rules.clone().unwrap_or_default();
-        let tables = Iptables::new();
+        let own = OWN_ADDRESSES.map(|address| IpNet::from(IpAddr::V4(address.into())));
+        let own_v6 = OWN_ADDRESSES_V6.map(|address| IpNet::from(IpAddr::V6(address.into())));
+        let tables = Iptables::new().local(own.into_iter().chain(own_v6));
+        let tables = tables.ipset_save(&case.ipset).map_err(|error| format!("sets: {error}"))?;
         let tables = tables.v4(&text(&case.rules_v4)).map_err(|error| format!("ipv4: {error}"))?;
         let tables = tables.v6(&text(&case.rules_v6)).map_err(|error| format!("ipv6: {error}"))?;
         let settings = Settings::new(&case.sysctl)?;
@@ -289,7 +298,7 @@ impl TrackedHost {
 impl Outcome {
     fn of<C: Conntrack>(firewall: &mut Firewall<C>, packet: &Packet, now: Time) -> Self {
         let judgement = firewall.classify(packet, now);
-        let origin = firewall.origin(&judgement);
+        let origin = firewall.origin(&judgement).filter(|origin| origin.table == Table::Filter);
         let decided_by = origin.map(|it| Decider {
             chain: it.chain.into(),
             rule: it.rule,
@@ -325,7 +334,9 @@ fn tcp_state(packet: &Packet, table: &ConnTable, now: Time) -> Option<Option<Str
             packet.flow_key()
         }
     };
-    let connection = table.connection(&key, now);
+    // The recorder does not look at zones.
+    let is_it = |it: &Connection| it.original == key || it.original.reversed() == key;
+    let connection = table.connection(&key, now).or_else(|| table.connections(now).find(is_it));
     let state = connection.and_then(|connection| connection.tcp_state);
     Some(state.map(|state| format!("{state:?}")).map(|name| upper_snake(&name)))
 }

@@ -21,6 +21,9 @@ pub(crate) struct Case {
     /// Rules as `iptables-save` writes them; none: everything passes.
     pub(crate) rules_v4: Option<String>,
     pub(crate) rules_v6: Option<String>,
+    /// Sets that the rules name, as `ipset save` writes them.
+    #[serde(default)]
+    pub(crate) ipset: String,
     pub(crate) packets: Vec<Recorded>,
 }
 

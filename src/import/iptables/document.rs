@@ -145,16 +145,13 @@ impl<'t> Reader<'t> {
             "raw" => Table::Raw,
             "mangle" => Table::Mangle,
             "filter" => Table::Filter,
+            "security" => Table::Security,
             "nat" if self.told.translated => {
                 self.open = Some(Open::Passed(Passed::Translated));
                 return Ok(());
             }
             "nat" => {
                 self.open = Some(Open::Passed(Passed::Refused(NAT)));
-                return Ok(());
-            }
-            "security" => {
-                self.open = Some(Open::Passed(Passed::Refused(SECURITY)));
                 return Ok(());
             }
             _ => return Err(name.expected("`raw`, `mangle`, `nat`, `filter` or `security`")),
@@ -300,4 +297,3 @@ impl<'t> Reader<'t> {
 }
 
 const NAT: &str = "translating addresses (table nat; see `Iptables::translated`)";
-const SECURITY: &str = "the table security";

@@ -13,7 +13,7 @@ use super::rate::{Rate, Rates};
 use super::rule_line::ParsedRule;
 use super::target::ParsedTarget;
 use crate::packet::Family;
-use crate::rule::{Action, AnyOf, ChainId, Criteria, Effect, Rule, RuleSet, Target};
+use crate::rule::{Action, AnyOf, ChainId, Criteria, Effect, Rule, RuleSet, Span, Target};
 
 /// The rules of one way through a host: of IPv4, then of IPv6.
 pub(super) fn hook(hook: Hook, dumps: [Option<&Dump>; 2]) -> HookRules {
@@ -26,10 +26,10 @@ pub(super) fn hook(hook: Hook, dumps: [Option<&Dump>; 2]) -> HookRules {
             main.whole_family(family, Action::Drop);
             continue;
         };
-        let before = stages(dump, hook.before_tracking());
+        let before = stages(dump, hook, hook.before_tracking());
         says_something |= !before.is_empty();
         raw.family(family, &before);
-        main.family(family, &stages(dump, hook.after_tracking()));
+        main.family(family, &stages(dump, hook, hook.after_tracking()));
     }
     let rates = Rates::new(&all_rates(&dumps));
     HookRules {
@@ -51,18 +51,23 @@ impl Hook {
 
     const fn after_tracking(self) -> &'static [(Table, &'static str)] {
         match self {
-            Self::Input => {
-                &[(Table::Mangle, "PREROUTING"), (Table::Mangle, "INPUT"), (Table::Filter, "INPUT")]
-            }
+            Self::Input => &[
+                (Table::Mangle, "PREROUTING"),
+                (Table::Mangle, "INPUT"),
+                (Table::Filter, "INPUT"),
+                (Table::Security, "INPUT"),
+            ],
             Self::Forward => &[
                 (Table::Mangle, "PREROUTING"),
                 (Table::Mangle, "FORWARD"),
                 (Table::Filter, "FORWARD"),
+                (Table::Security, "FORWARD"),
                 (Table::Mangle, "POSTROUTING"),
             ],
             Self::Output => &[
                 (Table::Mangle, "OUTPUT"),
                 (Table::Filter, "OUTPUT"),
+                (Table::Security, "OUTPUT"),
                 (Table::Mangle, "POSTROUTING"),
             ],
         }
@@ -81,16 +86,58 @@ struct Stage<'d> {
     table: &'d ParsedTable,
     chain: &'d ParsedChain,
     policy: Policy,
+    seen: Seen,
+}
+
+/// What a built-in chain sees of packets otherwise than they came.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Whether it is known yet by which interface they leave.
+    out_interface: bool,
+    /// By how much their time to live has been counted down. Linux does so before FORWARD:
+    /// `net/ipv4/ip_forward.c`, `net/ipv6/ip6_output.c`.
+    hops: u8,
+}
+
+impl Seen {
+    fn by(chain: &str, hook: Hook) -> Self {
+        let routed = chain != "PREROUTING";
+        Self { out_interface: routed, hops: u8::from(routed && hook == Hook::Forward) }
+    }
+
+    /// What is asked here, of packets as they came; `None` if none can match.
+    fn came(self, criteria: &Criteria) -> Option<Criteria> {
+        let mut came = criteria.clone();
+        if !self.out_interface && !came.out_interface.is_any() {
+            if !came.out_interface.is_negated() {
+                return None;
+            }
+            came.out_interface = AnyOf::any();
+        }
+        if self.hops > 0 && !came.ttl.is_any() {
+            let later = |span: &Span<u8>| {
+                let first = span.first().checked_add(self.hops)?;
+                Span::new(first, span.last().saturating_add(self.hops))
+            };
+            let spans = came.ttl.items().iter().filter_map(later);
+            came.ttl = match came.ttl.is_negated() {
+                true => AnyOf::none_of(spans),
+                false => AnyOf::one_of(spans),
+            };
+        }
+        Some(came)
+    }
 }
 
 /// The built-in chains that are there and do not just accept.
-fn stages<'d>(dump: &'d Dump, chains: &[(Table, &str)]) -> Vec<Stage<'d>> {
+fn stages<'d>(dump: &'d Dump, hook: Hook, chains: &[(Table, &str)]) -> Vec<Stage<'d>> {
     let stage = |(table, name): &(Table, &str)| {
         let table = dump.table(*table)?;
         let chain = table.chain(name)?;
         let policy = chain.policy?;
         let says_something = policy == Policy::Drop || !chain.rules.is_empty();
-        says_something.then_some(Stage { table, chain, policy })
+        let seen = Seen::by(name, hook);
+        says_something.then_some(Stage { table, chain, policy, seen })
     };
     chains.iter().filter_map(stage).collect()
 }
@@ -132,13 +179,11 @@ impl Builder {
         }
         let nexts = ids.iter().skip(1).copied().map(Some).chain([None]);
         for ((stage, id), next) in stages.iter().zip(&ids).zip(nexts) {
-            let out_is_known = &*stage.chain.name != "PREROUTING";
             StageBuilder {
                 builder: self,
                 family,
                 stage,
                 next,
-                out_is_known,
                 chains: BTreeMap::new(),
                 waiting: VecDeque::new(),
                 gotos: BTreeMap::new(),
@@ -164,8 +209,6 @@ struct StageBuilder<'b, 'd> {
     stage: &'b Stage<'d>,
     /// The chain that packets go on to when they are accepted.
     next: Option<ChainId>,
-    /// Whether packets have an output interface yet.
-    out_is_known: bool,
     /// The chains of one's own that rules lead to.
     chains: BTreeMap<&'d str, ChainId>,
     /// Those of them whose rules are still to be added.
@@ -207,7 +250,7 @@ impl<'d> StageBuilder<'_, 'd> {
         detail: usize,
         unreadable: &mut Unreadable,
     ) {
-        let Some(criteria) = self.known_here(&step.criteria) else { return };
+        let Some(criteria) = self.stage.seen.came(&step.criteria) else { return };
         let target = match step.kind {
             StepKind::Unreadable if unreadable.covers(&criteria) => return,
             StepKind::Unreadable => {
@@ -225,15 +268,6 @@ impl<'d> StageBuilder<'_, 'd> {
         rule.comment.clone_from(&parsed.comment);
         let source = Source { detail, unreadable: step.kind == StepKind::Unreadable };
         self.push(id, rule, source);
-    }
-
-    /// The criteria of packets that may have no output interface yet; `None` if none can match.
-    fn known_here(&self, criteria: &Criteria) -> Option<Criteria> {
-        let asked = &criteria.out_interface;
-        if self.out_is_known || asked.is_any() {
-            return Some(criteria.clone());
-        }
-        asked.is_negated().then(|| Criteria { out_interface: AnyOf::any(), ..criteria.clone() })
     }
 
     fn target(&mut self, chain: &'d ParsedChain, target: &'d ParsedTarget) -> Target {

@@ -6,7 +6,9 @@ use core::net::IpAddr;
 
 use super::spans::{Spans, complement, intersection, merged};
 use crate::packet::{Family, Protocol, TcpFlags};
-use crate::rule::{AnyOf, Criteria, FlagsMatch, IpRange, Item, Masked, OriginalCriteria, Span};
+use crate::rule::{
+    AnyOf, Criteria, FlagsMatch, IcmpKind, IpRange, Item, Masked, OriginalCriteria, Span,
+};
 
 /// What two criteria ask together cannot be said by one; names the field.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +59,8 @@ pub(super) fn meet(
         protocol: equals(&a.protocol, protocol),
         src_port: ranges(&a.src_port, src_port),
         dst_port: ranges(&a.dst_port, dst_port),
-        icmp: alike(&a.icmp, icmp, "ICMP type")?,
-        icmpv6: alike(&a.icmpv6, icmpv6, "ICMPv6 type")?,
+        icmp: kinds(&a.icmp, icmp),
+        icmpv6: kinds(&a.icmpv6, icmpv6),
         tcp_flags: flags(&a.tcp_flags, tcp_flags)?,
         fragment: equals(&a.fragment, fragment),
         malformed: equals(&a.malformed, malformed),
@@ -196,6 +198,32 @@ fn ranges<N: Number>(a: &AnyOf<Span<N>>, b: &AnyOf<Span<N>>) -> AnyOf<Span<N>> {
 pub(super) fn any_of<N: Number>(spans: &Spans) -> AnyOf<Span<N>> {
     let narrow = |(first, last): &(u128, u128)| Span::new(N::narrow(*first), N::narrow(*last));
     AnyOf::one_of(spans.iter().filter_map(narrow))
+}
+
+fn kinds(a: &AnyOf<IcmpKind>, b: &AnyOf<IcmpKind>) -> AnyOf<IcmpKind> {
+    easy(a, b).unwrap_or_else(|| {
+        let spans = |asked: &AnyOf<IcmpKind>| {
+            let number =
+                |kind: &IcmpKind, code| u16::from_be_bytes([kind.icmp_type(), code]).into();
+            let items = asked.items().iter().map(|kind| {
+                (number(kind, kind.codes().first()), number(kind, kind.codes().last()))
+            });
+            held(items, asked.is_negated(), u16::MAX.into())
+        };
+        AnyOf::one_of(icmp_kinds(&intersection(&spans(a), &spans(b))))
+    })
+}
+
+/// Types and codes from numbers that are `type * 256 + code`.
+pub(super) fn icmp_kinds(numbers: &Spans) -> Vec<IcmpKind> {
+    let mut kinds = Vec::new();
+    for icmp_type in 0..=u8::MAX {
+        let base = u128::from(icmp_type) << 8;
+        for (first, last) in intersection(numbers, &Spans::from([(base, base | 0xff)])) {
+            kinds.push(IcmpKind::new(icmp_type, first as u8..=last as u8));
+        }
+    }
+    kinds
 }
 
 fn addresses(a: &AnyOf<IpRange>, b: &AnyOf<IpRange>, family: Family) -> AnyOf<IpRange> {

@@ -36,9 +36,9 @@
 //!
 //! | | before tracking | after it |
 //! |---|---|---|
-//! | [`Hook::Input`] | raw PREROUTING | mangle PREROUTING, mangle INPUT, filter INPUT |
-//! | [`Hook::Forward`] | raw PREROUTING | mangle PREROUTING, mangle FORWARD, filter FORWARD, mangle POSTROUTING |
-//! | [`Hook::Output`] | raw OUTPUT | mangle OUTPUT, filter OUTPUT, mangle POSTROUTING |
+//! | [`Hook::Input`] | raw PREROUTING | mangle PREROUTING, mangle INPUT, filter INPUT, security INPUT |
+//! | [`Hook::Forward`] | raw PREROUTING | mangle PREROUTING, mangle FORWARD, filter FORWARD, security FORWARD, mangle POSTROUTING |
+//! | [`Hook::Output`] | raw OUTPUT | mangle OUTPUT, filter OUTPUT, security OUTPUT, mangle POSTROUTING |
 //!
 //! `ACCEPT` in one of them goes on with the next, `DROP` ends all. A family whose text was not given
 //! is dropped; one whose text has no table is accepted, as by a Linux host without rules. Fragments
@@ -50,7 +50,7 @@
 //! | | |
 //! |---|---|
 //! | without `-m` | `-s`, `-d`, `-p`, `-i`, `-o`, `-f` |
-//! | matches | `tcp`, `udp`, `sctp` and `dccp` (ports, flags), `icmp`, `icmp6`, `multiport`, `conntrack`, `state`, `iprange`, `set`, `mark`, `limit`, `hashlimit`, `length`, `ttl`, `hl`, `dscp`, `addrtype`, `comment` |
+//! | matches | `tcp`, `udp`, `sctp` and `dccp` (ports, flags), `icmp`, `icmp6`, `multiport`, `conntrack`, `state`, `iprange`, `set`, `mark`, `limit`, `hashlimit`, `length`, `ttl`, `hl`, `dscp`, `addrtype`, `nfacct` (which counts, and is taken to have no quota), `comment` |
 //! | targets | `ACCEPT`, `DROP`, `REJECT`, `RETURN`, chains, `LOG`, `NFLOG`, `AUDIT`, `MARK`; in raw `NOTRACK` and `CT` with `--notrack` or `--zone` |
 //!
 //! Everything may be negated that iptables negates. What is not supported is an
@@ -68,6 +68,8 @@
 //! - **`goto`** comes back after the jump that led to the chain with the `goto`, or to the policy.
 //! - **A packet of no connection** that has a state that `conntrack` asks for matches whatever else
 //!   the match asks.
+//! - **Times to live** are those that packets came with; in FORWARD and POSTROUTING rules see one less,
+//!   as Linux counts down before.
 //! - **Rates** are by the caller's clock; a token is taken when Linux would take it.
 //!
 //! What differs: `MARK` cannot toggle bits, `PREROUTING` does not know the interface a packet leaves

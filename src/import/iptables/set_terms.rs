@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::ipset::{Dimension, Element, Entry, IpSet};
-use super::meet::{address_ranges, any_of, bits, highest};
+use super::meet::{address_ranges, any_of, bits, highest, icmp_kinds};
 use super::spans::{Spans, complement, intersection, merged};
 use crate::packet::{Family, Fragment, Malformed, Protocol};
-use crate::rule::{AnyOf, Criteria, IcmpKind};
+use crate::rule::{AnyOf, Criteria};
 
 /// Which end of a packet a dimension of a set is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -306,14 +306,7 @@ fn ports_of(spans: &Spans, protocol: Protocol) -> Spans {
 
 /// Type and code as one number.
 fn icmp_criteria(numbers: &Spans, family: Family) -> Criteria {
-    let mut kinds = Vec::new();
-    for icmp_type in 0..=u8::MAX {
-        let base = u128::from(icmp_type) << 8;
-        for (first, last) in intersection(numbers, &Spans::from([(base, base | 0xff)])) {
-            kinds.push(IcmpKind::new(icmp_type, first as u8..=last as u8));
-        }
-    }
-    let kinds = AnyOf::one_of(kinds);
+    let kinds = AnyOf::one_of(icmp_kinds(numbers));
     match family {
         Family::V4 => Criteria { icmp: kinds, ..Criteria::default() },
         Family::V6 => Criteria { icmpv6: kinds, ..Criteria::default() },

@@ -52,6 +52,8 @@ pub enum Table {
     Mangle,
     /// Decides.
     Filter,
+    /// May decide once more, after the table filter.
+    Security,
 }
 
 impl Iptables {
@@ -170,6 +172,7 @@ impl Table {
             Self::Raw => "raw",
             Self::Mangle => "mangle",
             Self::Filter => "filter",
+            Self::Security => "security",
         }
     }
 
@@ -178,7 +181,7 @@ impl Table {
         let chains: &[&str] = match self {
             Self::Raw => &["PREROUTING", "OUTPUT"],
             Self::Mangle => &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
-            Self::Filter => &["INPUT", "FORWARD", "OUTPUT"],
+            Self::Filter | Self::Security => &["INPUT", "FORWARD", "OUTPUT"],
         };
         chains.contains(&chain)
     }

@@ -20,8 +20,10 @@ pub(super) struct Chain<'a> {
 
 /// Walks the headers in `bytes`, of which the first is of kind `first`.
 ///
-/// As in Linux, what counts for a header's kind are its first two bytes (four of a fragment
-/// header), even if the rest of it is missing.
+/// As in Linux, what counts are a header's first two bytes (four of a fragment or routing header),
+/// even if the rest of it is missing.
+///
+/// Linux `net/ipv6/exthdrs_core.c`, `ipv6_find_hdr`.
 #[inline]
 pub(super) fn walk(first: IpNumber, bytes: &[u8]) -> Chain<'_> {
     let mut chain = Chain {
@@ -78,6 +80,9 @@ pub(super) const fn is_extension(protocol: Protocol) -> bool {
     )
 }
 
+/// Up to the segments left.
+const ROUTING_FIXED_LEN: usize = 4;
+
 /// One extension header.
 pub(super) struct Header {
     pub(super) next: Protocol,
@@ -89,6 +94,10 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn read(kind: Protocol, bytes: &[u8]) -> Option<Self> {
         let [next, len] = *bytes.first_chunk()?;
+        let is_routing = kind.0 == ip_number::IPV6_ROUTE_HEADER.0;
+        if is_routing && bytes.len() < ROUTING_FIXED_LEN {
+            return None;
+        }
         let (fragment, len) = match IpNumber(kind.0) {
             ip_number::IPV6_FRAGMENTATION_HEADER => (fragment(bytes)?, 8),
             ip_number::AUTHENTICATION_HEADER => (Fragment::Whole, (usize::from(len) + 2) * 4),

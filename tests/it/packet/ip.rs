@@ -247,3 +247,23 @@ fn empty_ipv6_packet_with_padding() {
     assert_eq!(packet.malformed, Some(Malformed::ShortPorts));
     assert_eq!(packet.addrs.family(), Family::V6);
 }
+
+/// Of a routing header Linux reads four bytes to know what follows, of options two.
+#[test]
+fn how_much_of_an_extension_header_counts() {
+    for (kind, required) in [(0, 2), (43, 4), (60, 2), (51, 2)] {
+        for len in 0..6 {
+            let header = &extension(kind, 253, 8)[..len];
+            let packet = Packet::from_ip(&ipv6(kind, header)).unwrap();
+            let (protocol, fault) = match len < required {
+                true => (kind, Malformed::ExtensionHeaders),
+                false => (253, Malformed::ShortTransport),
+            };
+            assert_eq!(
+                (packet.protocol.0, packet.malformed),
+                (protocol, Some(fault)),
+                "{kind} {len}"
+            );
+        }
+    }
+}

@@ -54,6 +54,7 @@ pub(super) fn named<'t>(
         "hashlimit" => Box::new(limit::HashLimit::new(family)),
         "mark" => Box::new(simple::Mark::default()),
         "comment" => Box::new(simple::Comment),
+        "nfacct" => Box::new(simple::Accounting::default()),
         "length" => Box::new(simple::Length::default()),
         "ttl" if family == Family::V4 => Box::new(simple::TimeToLive::new("ttl")),
         "hl" if family == Family::V6 => Box::new(simple::TimeToLive::new("hl")),

@@ -1,3 +1,4 @@
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::Match;
@@ -80,6 +81,10 @@ impl Match for MatchSet<'_> {
         }
         let name = values.value("the name of a set")?;
         let sets = self.sets(&name)?;
+        let family = if let [set] = *sets { set.family } else { None };
+        if family.is_some_and(|family| family != self.family) {
+            return Err(name.expected(format!("a set of {} addresses", self.family)));
+        }
         let sides = sides(&values.value("`src` and `dst` with commas between")?)?;
         let word = name.part(&name.text, 0);
         once(&mut self.asked, option, Asked { sets, sides, negated, word })?;

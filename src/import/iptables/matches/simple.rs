@@ -54,6 +54,39 @@ impl Match for Comment {
     }
 }
 
+/// `nfacct`: counts, and holds of every packet as long as what it counts has no quota.
+///
+/// # Source
+///
+/// Linux `net/netfilter/xt_nfacct.c`.
+#[derive(Default)]
+pub(super) struct Accounting {
+    name: Option<Box<str>>,
+}
+
+impl Match for Accounting {
+    fn option(
+        &mut self,
+        option: &Word<'_>,
+        negated: bool,
+        values: &mut Words<'_>,
+    ) -> Result<bool, Fault> {
+        if option.text != "--nfacct-name" {
+            return Ok(false);
+        }
+        not_negated(option, negated)?;
+        once(&mut self.name, option, (&*values.value("a name")?.text).into())?;
+        Ok(true)
+    }
+
+    fn clause(&self, name: &Word<'_>, _: Place) -> Result<Clause, Fault> {
+        match self.name {
+            Some(_) => Ok(Clause::any()),
+            None => Err(name.expected("`--nfacct-name` after `nfacct`")),
+        }
+    }
+}
+
 /// Reads the value of the option `option` of a match that has one that may be negated.
 fn one_span<N: Copy>(
     slot: &mut Option<AnyOf<Span<N>>>,
