@@ -120,14 +120,14 @@
 //! |---|---|---|
 //! | `std` | default | a connection table with a secret from the operating system; `alloc` |
 //! | `parse` | default | [`Packet`] from bytes, and transport checksums |
-//! | `alloc` | by `std` | rules, compiling, matchers, connections |
+//! | `alloc` | by `std` | rules, compiling, connections |
 //! | `serde` | | rules and decisions in serde's data model |
 //! | `import` | | security groups and network ACLs of AWS |
 //!
 //! The crate is `no_std`. With `default-features = false, features = ["alloc"]` it needs an
 //! allocator, to build and compile rules and to make a connection table; judging a packet neither
-//! allocates nor panics. With no features there are [`Packet`] and the types of its fields, which
-//! need no allocator.
+//! allocates nor panics. With no features there are [`Packet`] and
+//! [`StatelessMatcher::from_bytes`]: rules that were compiled elsewhere, used where they are stored.
 #![no_std]
 
 #[cfg(feature = "alloc")]
@@ -147,13 +147,10 @@ pub mod packet;
 #[cfg(all(feature = "alloc", feature = "parse"))]
 pub mod reassembly;
 pub mod rule;
-#[cfg(feature = "alloc")]
 mod simd;
 #[cfg(feature = "alloc")]
 mod stateful;
-#[cfg(feature = "alloc")]
 mod stateless;
-#[cfg(feature = "alloc")]
 mod tree;
 
 #[cfg(feature = "alloc")]
@@ -170,16 +167,15 @@ pub use reassembly::{Arrival, FragmentLimits, Reassembler};
 pub use rule::{Action, ChainId, Decision, Reject, RuleId};
 #[cfg(feature = "alloc")]
 pub use rule::{BuildError, Criteria, Rule, RuleSet, Target};
-#[cfg(feature = "alloc")]
 pub use simd::Backend;
 #[cfg(all(feature = "alloc", feature = "parse"))]
 pub use stateful::Judged;
 #[cfg(feature = "alloc")]
 pub use stateful::{Order, StatefulMatcher, Verdict};
-#[cfg(feature = "alloc")]
 pub use stateless::StatelessMatcher;
 #[cfg(feature = "alloc")]
 pub use tree::Stats;
+pub use tree::{ImageError, ImageFault};
 
 /// The examples of README.md.
 #[cfg(all(doctest, feature = "std", feature = "parse"))]

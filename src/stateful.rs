@@ -2,7 +2,7 @@ use crate::Config;
 use crate::conntrack::{ConnTable, Conntrack, Lookup, Time};
 use crate::packet::{ConnState, Packet, Tracked};
 use crate::rule::{Action, BuildError, Decision, Effect, Reject, RuleId, RuleSet};
-use crate::tree::Compiled;
+use crate::tree::{Compiled, Own};
 
 #[cfg(feature = "parse")]
 mod arrival;
@@ -41,7 +41,7 @@ pub use arrival::Judged;
 /// ```
 #[derive(Clone, Debug)]
 pub struct StatefulMatcher<A = Action, C = ConnTable> {
-    compiled: Compiled<A>,
+    compiled: Compiled<'static, Own<A>>,
     conntrack: C,
     order: Order,
     pass: A,

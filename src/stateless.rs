@@ -1,21 +1,31 @@
-use core::marker::PhantomData;
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 
+#[cfg(feature = "alloc")]
 use crate::Config;
 use crate::packet::{FlowKey, Packet};
-use crate::rule::{Action, BuildError, Decision, Effect, RuleId, RuleSet};
-use crate::tree::{Compiled, Stats};
+use crate::rule::{Action, Decision, Effect, RuleId};
+#[cfg(feature = "alloc")]
+use crate::rule::{BuildError, RuleSet};
+use crate::simd::Backend;
+#[cfg(feature = "alloc")]
+use crate::tree::Stats;
+use crate::tree::{Any, Compiled, ImageError};
 
 /// Judges each packet alone.
 ///
 /// Immutable, and shared freely between threads. Answers are those of
-/// [`RuleSet::first_match`] with no connection.
+/// [`RuleSet::first_match`](crate::RuleSet::first_match) with no connection.
+///
+/// A compiled rule set can be stored as bytes and used from there, without an allocator and without
+/// copying: see [`from_bytes`](Self::from_bytes).
 #[derive(Clone, Debug)]
 pub struct StatelessMatcher<'a, A = Action> {
-    compiled: Compiled<A>,
-    image: PhantomData<&'a [u8]>,
+    compiled: Compiled<'a, Any<'a, A>>,
 }
 
-impl<A: Clone + PartialEq> StatelessMatcher<'static, A> {
+#[cfg(feature = "alloc")]
+impl<A: Clone + PartialEq> StatelessMatcher<'_, A> {
     /// Compiles a rule set.
     ///
     /// # Errors
@@ -23,11 +33,97 @@ impl<A: Clone + PartialEq> StatelessMatcher<'static, A> {
     /// When a rule jumps to nowhere or in a circle or asks for a connection state, or a limit is
     /// passed. The error names the rule.
     pub fn compile(rules: &RuleSet<A>, config: &Config) -> Result<Self, BuildError> {
-        Ok(Self { compiled: Compiled::stateless(rules, config)?, image: PhantomData })
+        Ok(Self { compiled: Compiled::from_own(Compiled::stateless(rules, config)?) })
     }
 }
 
-impl<A> StatelessMatcher<'_, A> {
+impl<'a> StatelessMatcher<'a> {
+    /// A matcher of an image that [`to_bytes`](Self::to_bytes) has written, on any machine.
+    ///
+    /// The bytes are used where they are, at any address; lookups are fastest where they begin at a
+    /// multiple of 64. Nothing is believed of them: whatever they hold, this gives an error or a
+    /// matcher whose lookups end and do not panic. The checksum is against accidents; who can
+    /// change the image on purpose decides what it says.
+    ///
+    /// # Errors
+    ///
+    /// Says at which byte what is wrong. Images of other format versions are refused.
+    ///
+    /// # Complexity
+    ///
+    /// Linear in the number of bytes.
+    ///
+    /// # Examples
+    ///
+    #[cfg_attr(feature = "alloc", doc = "```")]
+    #[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
+    /// use portcullis::{Action, Config, FlowKey, Protocol, RuleSet, StatelessMatcher};
+    ///
+    /// let rules: RuleSet = "accept tcp to any port 22".parse()?;
+    /// let bytes = StatelessMatcher::compile(&rules, &Config::new())?.to_bytes();
+    ///
+    /// let matcher = StatelessMatcher::from_bytes(&bytes)?;
+    /// let ssh = FlowKey::new(Protocol::TCP, "10.0.0.1:40000".parse()?, "10.0.0.2:22".parse()?)?;
+    /// assert_eq!(*matcher.classify_key(&ssh).action, Action::Accept);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, ImageError> {
+        Ok(Self { compiled: Compiled::from_bytes(bytes)? })
+    }
+
+    /// An image of the compiled rules and their actions: the same bytes on every machine.
+    #[cfg(feature = "alloc")]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.compiled.to_bytes()
+    }
+}
+
+impl<'a, A> StatelessMatcher<'a, A> {
+    /// [`from_bytes`](StatelessMatcher::from_bytes) for actions of the caller's own type: the image
+    /// only numbers them, and `actions` are those that
+    /// [`to_bytes_and_actions`](Self::to_bytes_and_actions) gave with it, in that order.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_bytes`](StatelessMatcher::from_bytes), and when there are more or fewer actions
+    /// than the image numbers.
+    pub fn from_bytes_with(bytes: &'a [u8], actions: &'a [A]) -> Result<Self, ImageError> {
+        Ok(Self { compiled: Compiled::from_bytes_with(bytes, actions)? })
+    }
+
+    /// An image of the compiled rules, and the actions that it numbers, the default action first:
+    /// where the image goes, they have to be brought in the caller's own way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::{Config, Packet, Rule, RuleSet, StatelessMatcher};
+    ///
+    /// let mut rules = RuleSet::new("queue 0");
+    /// rules.push(Rule::action("queue 7").tcp());
+    /// let matcher = StatelessMatcher::compile(&rules, &Config::new())?;
+    /// let (bytes, actions) = matcher.to_bytes_and_actions();
+    /// assert_eq!(actions, ["queue 0", "queue 7"]);
+    ///
+    /// let matcher = StatelessMatcher::from_bytes_with(&bytes, &actions)?;
+    /// assert_eq!(*matcher.default_action(), "queue 0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn to_bytes_and_actions(&self) -> (Vec<u8>, Vec<A>)
+    where
+        A: Clone,
+    {
+        self.compiled.to_bytes_and_actions()
+    }
+
+    /// The same matcher with other instructions than the best ones: for tests and comparisons. One
+    /// that the processor does not have falls back to the best that it has.
+    #[must_use]
+    pub fn with_backend(self, backend: Backend) -> Self {
+        Self { compiled: self.compiled.with_backend(backend) }
+    }
+
     /// The decision on one packet.
     ///
     /// Never panics and never allocates.
@@ -41,7 +137,8 @@ impl<A> StatelessMatcher<'_, A> {
     ///
     /// # Examples
     ///
-    /// ```
+    #[cfg_attr(feature = "alloc", doc = "```")]
+    #[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
     /// use portcullis::{Config, FlowKey, Packet, Protocol, RuleSet, StatelessMatcher};
     ///
     /// let rules: RuleSet = "log tcp\naccept tcp to any port 22".parse()?;
@@ -85,6 +182,7 @@ impl<A> StatelessMatcher<'_, A> {
     /// # Complexity
     ///
     /// Linear in the size of the compiled form; allocates.
+    #[cfg(feature = "alloc")]
     pub fn stats(&self) -> Stats {
         self.compiled.stats()
     }

@@ -15,6 +15,22 @@ pub enum Action {
     Reject(Reject),
 }
 
+/// Every action. An image names an action by its place here: new ones go to the end.
+pub(crate) static ACTIONS: [Action; 12] = [
+    Action::Accept,
+    Action::Drop,
+    Action::Reject(Reject::PortUnreachable),
+    Action::Reject(Reject::NetUnreachable),
+    Action::Reject(Reject::HostUnreachable),
+    Action::Reject(Reject::ProtocolUnreachable),
+    Action::Reject(Reject::NetProhibited),
+    Action::Reject(Reject::HostProhibited),
+    Action::Reject(Reject::AdminProhibited),
+    Action::Reject(Reject::PolicyFail),
+    Action::Reject(Reject::RejectRoute),
+    Action::Reject(Reject::TcpReset),
+];
+
 /// How a rejected packet's sender is told.
 ///
 /// # Source

@@ -2,11 +2,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::build_error::Kind;
+use super::decision::MAX_DEPTH;
 use super::interface::MAX_INTERFACES;
 use super::{AnyOf, BuildError, Chain, ChainId, Criteria, Limit, Rule, RuleId, RuleSet, Target};
-
-/// The most jumps on the way to any rule: what a lookup keeps on its stack.
-pub(crate) const MAX_DEPTH: usize = 32;
 
 /// The most rules of one chain.
 pub(crate) const MAX_RULES: usize = (1 << 24) - 1;

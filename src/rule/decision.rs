@@ -3,6 +3,9 @@ use core::fmt;
 use super::Action;
 use crate::packet::{Fragment, Malformed, Refused, Tracked};
 
+/// The most jumps on the way to any rule: what a lookup keeps on its stack.
+pub(crate) const MAX_DEPTH: usize = 32;
+
 /// A chain of a rule set: 0 is the base chain, user chains follow in the order they were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]

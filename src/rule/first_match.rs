@@ -71,16 +71,6 @@ impl Position {
     }
 }
 
-impl Effect {
-    /// The mark of a packet that had `mark` before a rule with this effect matched it.
-    pub(crate) fn apply(self, mark: u32) -> u32 {
-        match self {
-            Self::Mark(bits) => mark & !bits.mask() | bits.value(),
-            _ => mark,
-        }
-    }
-}
-
 fn decision<'m, A>(
     action: &'m A,
     rule: Option<RuleId>,

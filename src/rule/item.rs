@@ -5,6 +5,7 @@ use core::ops::RangeInclusive;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::Masked;
 use crate::packet::{
     ConnFlag, ConnState, ConnStatus, Direction, Family, Fragment, Malformed, Protocol, TcpFlags,
 };
@@ -212,55 +213,13 @@ impl<N: Copy + PartialOrd> Item for Span<N> {
     }
 }
 
-/// A bit pattern: matches values that equal `value` in the bits of `mask`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Masked {
-    value: u32,
-    mask: u32,
-}
-
-impl Masked {
-    /// The pattern; bits of `value` outside `mask` are ignored.
-    pub const fn new(value: u32, mask: u32) -> Self {
-        Self { value: value & mask, mask }
-    }
-
-    /// The bits that count, as they must be.
-    pub const fn value(&self) -> u32 {
-        self.value
-    }
-
-    /// Which bits count.
-    pub const fn mask(&self) -> u32 {
-        self.mask
-    }
-}
-
-/// Exactly this value.
-impl From<u32> for Masked {
-    fn from(value: u32) -> Self {
-        Self::new(value, u32::MAX)
-    }
-}
-
-/// Prints `0x1/0xff`, or `0x1` when every bit counts.
-impl fmt::Display for Masked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.value)?;
-        match self.mask {
-            u32::MAX => Ok(()),
-            mask => write!(f, "/{mask:#x}"),
-        }
-    }
-}
-
 impl sealed::Sealed for Masked {}
 
 impl Item for Masked {
     type Value = u32;
 
     fn matches(&self, value: u32) -> bool {
-        value & self.mask == self.value
+        value & self.mask() == self.value()
     }
 }
 

@@ -14,6 +14,7 @@ mod check;
 #[cfg(feature = "alloc")]
 mod criteria;
 mod decision;
+mod effect;
 #[cfg(feature = "alloc")]
 mod first_match;
 #[cfg(feature = "alloc")]
@@ -30,24 +31,25 @@ pub mod serde;
 #[cfg(feature = "alloc")]
 pub mod text;
 
+pub(crate) use action::ACTIONS;
 pub use action::{Action, Reject};
 #[cfg(feature = "alloc")]
 pub use any_of::{AnyOf, not};
 #[cfg(feature = "alloc")]
 pub use build_error::{BuildError, Limit};
 #[cfg(feature = "alloc")]
-pub(crate) use check::MAX_DEPTH;
-#[cfg(feature = "alloc")]
 pub use criteria::{Criteria, OriginalCriteria};
+pub(crate) use decision::MAX_DEPTH;
 pub use decision::{ChainId, Decision, RuleId};
+pub use effect::{Effect, Masked};
 #[cfg(feature = "alloc")]
 pub use interface::InterfaceName;
 #[cfg(feature = "alloc")]
 pub(crate) use interface::Interfaces;
 #[cfg(feature = "alloc")]
-pub use item::{FlagsMatch, IcmpKind, IpRange, Item, Masked, PortRange, Span};
+pub use item::{FlagsMatch, IcmpKind, IpRange, Item, PortRange, Span};
 #[cfg(feature = "alloc")]
-pub use rule::{Effect, Rule, Target};
+pub use rule::{Rule, Target};
 #[cfg(feature = "alloc")]
 pub use rule_set::{Chain, RuleSet};
 #[cfg(feature = "alloc")]

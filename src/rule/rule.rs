@@ -1,7 +1,7 @@
 use alloc::boxed::Box;
 
 use super::{
-    Action, AnyOf, ChainId, Criteria, FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked,
+    Action, AnyOf, ChainId, Criteria, Effect, FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked,
     PortRange, Reject, Span,
 };
 use crate::packet::{
@@ -24,32 +24,6 @@ pub enum Target<A = Action> {
     Goto(ChainId),
     /// Ends this chain: on after the jump that led here, or to the default in the base chain.
     Return,
-}
-
-/// What a rule that does not decide is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
-#[non_exhaustive]
-pub enum Effect {
-    /// To be counted.
-    Count,
-    /// To be logged.
-    Log,
-    /// To be handed to an audit trail.
-    Audit,
-    /// Sets the bits of the packet's mark that are in `mask` to those of `value`; the rules
-    /// after it see the new mark.
-    Mark(Masked),
-    /// Leaves the packet untracked. For rules that are asked before a packet is tracked: whoever
-    /// asks them sets [`Packet::notrack`](crate::Packet::notrack).
-    NoTrack,
-    /// Puts the packet's connection into this zone. For rules that are asked before a packet is
-    /// tracked: whoever asks them sets [`Packet::zone`](crate::Packet::zone).
-    Zone(u16),
-    /// Takes one from what the caller's predicate of this number, 0 to 63, stands for, such as a
-    /// limited rate.
-    Spend(u8),
 }
 
 /// Criteria and a target.

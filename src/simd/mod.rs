@@ -5,6 +5,7 @@
 //! as a [`Kernel`], and [`Chosen::run`] compiles it once for each backend, with that backend's
 //! instructions switched on for the whole of it.
 #![allow(unsafe_code)]
+#![cfg_attr(not(feature = "alloc"), allow(dead_code, reason = "some of it is for connections"))]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

@@ -1,50 +1,62 @@
 //! Rules compiled to decision trees, and looking packets up in them: [`build`] writes an image,
-//! [`lookup`] reads it, and [`Compiled`] is both together with the actions of the rules.
+//! [`lookup`] reads it, and [`Compiled`] is both together with the actions of the rules. `store`
+//! writes an image for elsewhere, where [`load`] checks it.
 
+mod actions;
+#[cfg(feature = "alloc")]
 mod build;
+mod bytes;
+mod load;
 mod lookup;
+#[cfg(feature = "alloc")]
 mod stats;
+#[cfg(feature = "alloc")]
+mod store;
 
+#[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
+pub use self::load::{ImageError, ImageFault};
+#[cfg(feature = "alloc")]
 pub use self::stats::Stats;
 
+use self::actions::Actions;
+pub(crate) use self::actions::Any;
+#[cfg(feature = "alloc")]
+pub(crate) use self::actions::Own;
+use self::bytes::Bytes;
+use self::load::Loaded;
 use self::lookup::batch::FirstOfEach;
 use self::lookup::find::{Find, First, Roots};
 use self::lookup::follow::{Follow, Verdict};
-use self::lookup::image::{Image, NOTHING, RECORD, UNDECIDED};
+use self::lookup::image::{DEFAULT_ACTION, NOTHING, RECORD, UNDECIDED};
 use self::lookup::subject::{Judged, Subject};
 use self::lookup::words::Words;
+#[cfg(feature = "alloc")]
 use crate::Config;
 use crate::packet::{Family, FlowKey, Fragment, Malformed, Packet, Tracked};
-use crate::rule::{BuildError, Decision, Effect, RuleId, RuleSet};
-use crate::simd::Chosen;
+use crate::rule::{ACTIONS, Action, Decision, Effect, RuleId};
+#[cfg(feature = "alloc")]
+use crate::rule::{BuildError, RuleSet};
+use crate::simd::{Backend, Chosen};
 
-/// A compiled rule set.
+/// A compiled rule set, whose actions `T` has.
 #[derive(Clone, Debug)]
-pub(crate) struct Compiled<A> {
-    image: OwnedImage,
-    actions: Vec<A>,
-    default: A,
+pub(crate) struct Compiled<'a, T> {
+    image: Bytes<'a>,
+    actions: T,
     base: [Roots; 2],
     chosen: Chosen,
 }
 
-impl<A: Clone + PartialEq> Compiled<A> {
+#[cfg(feature = "alloc")]
+impl<A: Clone + PartialEq> Compiled<'static, Own<A>> {
     /// Compiles for packets that have been tracked.
     pub(crate) fn new(rules: &RuleSet<A>, config: &Config) -> Result<Self, BuildError> {
         rules.check()?;
         let output = build::compile(rules, config)?;
-        let image = OwnedImage::new(output.bytes);
-        let base = [Family::V4, Family::V6].map(|family| Roots::read(image.view(), 0, family));
-        let default = rules.default_action().clone();
-        Ok(Self {
-            image,
-            actions: output.actions,
-            default,
-            base,
-            chosen: Chosen::new(config.backend),
-        })
+        let actions = Own { default: rules.default_action().clone(), all: output.actions };
+        Ok(Self::of(Bytes::own(&output.bytes), actions, config.backend))
     }
 
     /// Compiles for packets that have not: a rule that names a state is an error.
@@ -54,9 +66,74 @@ impl<A: Clone + PartialEq> Compiled<A> {
     }
 }
 
-impl<A> Compiled<A> {
+impl<'a> Compiled<'a, Any<'a, Action>> {
+    /// Of an image that has actions of its own.
+    pub(crate) fn from_bytes(bytes: &'a [u8]) -> Result<Self, ImageError> {
+        let loaded = Loaded::new(bytes)?;
+        let actions = loaded.codes.and_then(|codes| Any::coded(codes, &ACTIONS));
+        let actions = actions.ok_or(ImageError::own_actions(false))?;
+        Ok(Self::of(Bytes::Borrowed(loaded.image), actions, None))
+    }
+
+    /// An image with the actions.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let code = |action| ACTIONS.iter().position(|known| known == action);
+        let codes = self.actions.iter().map(|action| code(action).map_or(u8::MAX, |it| it as u8));
+        let codes: Vec<u8> = codes.collect();
+        store::store(self.image.as_slice(), codes.len(), Some(&codes))
+    }
+}
+
+impl<'a, A> Compiled<'a, Any<'a, A>> {
+    /// Of an image that numbers these actions.
+    pub(crate) fn from_bytes_with(bytes: &'a [u8], actions: &'a [A]) -> Result<Self, ImageError> {
+        let loaded = Loaded::new(bytes)?;
+        if loaded.codes.is_some() {
+            return Err(ImageError::own_actions(true));
+        }
+        let numbered = Any::kept(actions).filter(|_| actions.len() == loaded.actions);
+        let numbered = numbered.ok_or(ImageError::action_count(loaded.actions, actions.len()))?;
+        Ok(Self::of(Bytes::Borrowed(loaded.image), numbered, None))
+    }
+
+    /// An image without the actions.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn to_bytes_and_actions(&self) -> (Vec<u8>, Vec<A>)
+    where
+        A: Clone,
+    {
+        let actions: Vec<A> = self.actions.iter().cloned().collect();
+        (store::store(self.image.as_slice(), actions.len(), None), actions)
+    }
+
+    /// One whose actions are its own.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn from_own(own: Compiled<'a, Own<A>>) -> Self {
+        let Compiled { image, actions, base, chosen } = own;
+        Self { image, actions: Any::Own(actions), base, chosen }
+    }
+}
+
+impl<'a, T> Compiled<'a, T> {
+    fn of(image: Bytes<'a>, actions: T, backend: Option<Backend>) -> Self {
+        let base = [Family::V4, Family::V6].map(|family| Roots::read(image.view(), 0, family));
+        Self { image, actions, base, chosen: Chosen::new(backend) }
+    }
+
+    /// The same with other instructions.
+    pub(crate) fn with_backend(self, backend: Backend) -> Self {
+        Self { chosen: Chosen::new(Some(backend)), ..self }
+    }
+}
+
+impl<T: Actions> Compiled<'_, T> {
     #[inline]
-    pub(crate) fn decide(&self, packet: &Packet, tracked: Option<Tracked>) -> Decision<'_, A> {
+    pub(crate) fn decide(
+        &self,
+        packet: &Packet,
+        tracked: Option<Tracked>,
+    ) -> Decision<'_, T::Action> {
         self.walk(packet, tracked, &mut |_, _| {})
     }
 
@@ -67,7 +144,7 @@ impl<A> Compiled<A> {
         packet: &Packet,
         tracked: Option<Tracked>,
         seen: &mut dyn FnMut(RuleId, Effect),
-    ) -> Decision<'_, A> {
+    ) -> Decision<'_, T::Action> {
         let judged = (packet, tracked);
         let entry = self.first(judged);
         let verdict = self.verdict(entry, judged, seen);
@@ -75,7 +152,7 @@ impl<A> Compiled<A> {
     }
 
     #[inline]
-    pub(crate) fn decide_key(&self, key: &FlowKey) -> Decision<'_, A> {
+    pub(crate) fn decide_key(&self, key: &FlowKey) -> Decision<'_, T::Action> {
         let entry = self.first(key);
         let verdict = self.verdict(entry, key, &mut |_, _| {});
         self.decision(verdict, None, Fragment::Whole, None)
@@ -85,7 +162,7 @@ impl<A> Compiled<A> {
     pub(crate) fn decide_batch<'m>(
         &'m self,
         packets: &[Packet],
-        decisions: &mut [Decision<'m, A>],
+        decisions: &mut [Decision<'m, T::Action>],
     ) {
         let mut entries = [NOTHING; BATCH];
         for (packets, decisions) in packets.chunks(BATCH).zip(decisions.chunks_mut(BATCH)) {
@@ -99,7 +176,11 @@ impl<A> Compiled<A> {
     }
 
     /// The same for packets of which only the flow keys are known.
-    pub(crate) fn decide_keys<'m>(&'m self, keys: &[FlowKey], decisions: &mut [Decision<'m, A>]) {
+    pub(crate) fn decide_keys<'m>(
+        &'m self,
+        keys: &[FlowKey],
+        decisions: &mut [Decision<'m, T::Action>],
+    ) {
         let mut entries = [NOTHING; BATCH];
         for (keys, decisions) in keys.chunks(BATCH).zip(decisions.chunks_mut(BATCH)) {
             let (found, _) = entries.split_at_mut(decisions.len().min(keys.len()));
@@ -111,16 +192,17 @@ impl<A> Compiled<A> {
         }
     }
 
-    pub(crate) fn default_action(&self) -> &A {
-        &self.default
+    pub(crate) fn default_action(&self) -> &T::Action {
+        self.actions.numbered(DEFAULT_ACTION)
     }
 
     /// Bytes of the compiled form.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.image.bytes.len()
+        self.image.taken()
     }
 
     /// What the compiled form consists of.
+    #[cfg(feature = "alloc")]
     pub(crate) fn stats(&self) -> Stats {
         Stats::of(self.image.view(), self.memory_bytes())
     }
@@ -193,40 +275,11 @@ impl<A> Compiled<A> {
         tracked: Option<Tracked>,
         fragment: Fragment,
         malformed: Option<Malformed>,
-    ) -> Decision<'_, A> {
-        let action = self.actions.get(verdict.action as usize).unwrap_or(&self.default);
+    ) -> Decision<'_, T::Action> {
+        let action = self.actions.numbered(verdict.action);
         Decision { action, rule: verdict.rule, tracked, fragment, malformed, refused: None }
     }
 }
 
 /// How many packets are looked up before their decisions are made up.
 const BATCH: usize = 64;
-
-/// The bytes of an image, its lines on cache lines.
-#[derive(Debug)]
-struct OwnedImage {
-    bytes: Vec<u8>,
-    /// Where the first whole cache line begins; the image is there.
-    start: usize,
-}
-
-impl OwnedImage {
-    fn new(image: Vec<u8>) -> Self {
-        let mut bytes: Vec<u8> = Vec::with_capacity(image.len() + 63);
-        let start = bytes.as_ptr().align_offset(64).min(63);
-        bytes.resize(start, 0);
-        bytes.extend(image);
-        Self { bytes, start }
-    }
-
-    #[inline(always)]
-    fn view(&self) -> Image<'_> {
-        Image::new(self.bytes.get(self.start..).unwrap_or_default())
-    }
-}
-
-impl Clone for OwnedImage {
-    fn clone(&self) -> Self {
-        Self::new(self.bytes[self.start..].to_vec())
-    }
-}

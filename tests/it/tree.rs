@@ -9,6 +9,7 @@ mod compare;
 mod edges;
 mod hidden;
 mod hostile;
+mod image;
 mod limits;
 mod random;
 mod stats;

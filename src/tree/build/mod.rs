@@ -23,7 +23,9 @@ use self::write::{TooLarge, Writer};
 use crate::Config;
 use crate::packet::Family;
 use crate::rule::{BuildError, Chain, Limit, Rule, RuleSet, Target};
-use crate::tree::lookup::image::{CHAIN_BYTES, CHECKED, DEFAULT_ACTION, MAGIC, RECORD, VERSION};
+use crate::tree::lookup::image::{
+    CHAIN_BYTES, CHECKED, DEFAULT_ACTION, MAGIC, RECORD, VERSION, header,
+};
 
 /// A compiled rule set: the image's bytes, and the actions that it numbers.
 pub(in crate::tree) struct Output<A> {
@@ -49,9 +51,15 @@ pub(in crate::tree) fn compile<A: Clone + PartialEq>(
     let chain_table = writer.words(table);
     writer.finish();
     let lines = writer.bytes.len() / 64;
-    let header = [MAGIC, VERSION, lines as u32, rules.chains().len() as u32, chain_table as u32];
-    for (i, word) in header.into_iter().enumerate() {
-        writer.set_word(i, word);
+    let words = [
+        (header::MAGIC, MAGIC),
+        (header::VERSION, VERSION),
+        (header::LINES, lines as u32),
+        (header::CHAINS, rules.chains().len() as u32),
+        (header::CHAIN_TABLE, chain_table as u32),
+    ];
+    for (place, word) in words {
+        writer.set_word(place, word);
     }
     match writer.bytes.len() <= config.size_limit {
         true => Ok(Output { bytes: writer.bytes, actions }),
@@ -129,14 +137,15 @@ impl<A> Compiler<'_, A> {
     }
 
     /// Writes records and a table of where they are, a word for each rule up to the last one that
-    /// has one; returns the table's byte offset, 0 if there are none.
+    /// has one, behind how many these are; returns the table's byte offset, 0 if there are none.
     fn records(&self, writer: &mut Writer, records: &[(u32, Vec<u32>)]) -> u32 {
         let Some((last, _)) = records.last() else { return 0 };
         let mut table = alloc::vec![0; *last as usize + 1];
         for (rule, words) in records {
             table[*rule as usize] = (writer.words(words.iter().copied()) / 4) as u32;
         }
-        writer.words(table) as u32
+        let count = table.len() as u32;
+        writer.words([count].into_iter().chain(table)) as u32 + 4
     }
 }
 

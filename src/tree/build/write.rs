@@ -10,7 +10,7 @@ use super::forest::Forest;
 use super::grid::{Grid, THRESHOLDS};
 use super::grow::Node;
 use crate::tree::lookup::find::ROOT_WORDS;
-use crate::tree::lookup::image::{PLAIN, UNIT, WIDE};
+use crate::tree::lookup::image::{PLAIN, UNIT, WIDE, checksum};
 use crate::tree::lookup::leaf::{
     BLOCK_BOXES, GO_LINES, LINE, MAX_PASSES, MAX_PLAIN_BLOCKS, PLAIN_HALVES, TESTED,
 };
@@ -69,6 +69,8 @@ impl Writer {
 
     /// Appends a forest with its trees; returns the byte offset.
     pub(super) fn forest(&mut self, boxes: &Boxes, forest: &Forest) -> Result<usize, TooLarge> {
+        // Entries of one forest mean nothing to another.
+        self.leaves.clear();
         let mut words = alloc::vec![forest.trees.len() as u32];
         let mut region = anything();
         for (tree, first) in &forest.trees {
@@ -237,7 +239,7 @@ impl Writer {
     /// Where the bytes from `from` on stand already; then they are taken back.
     fn shared(&mut self, from: usize) -> usize {
         let (before, leaf) = self.bytes.split_at(from);
-        let hash = hash(leaf);
+        let hash = checksum(leaf);
         let same = |written: &Written| {
             written.hash == hash
                 && before.get(written.from..written.from + written.len) == Some(leaf)
@@ -255,17 +257,6 @@ impl Writer {
 
 fn reference(at: usize, low: u32) -> u32 {
     at as u32 | low
-}
-
-/// FNV-1a over words of eight bytes: nobody gains by making leaves of a rule set collide.
-fn hash(bytes: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325;
-    for chunk in bytes.chunks(8) {
-        let word = chunk.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
-        hash = (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3);
-        hash ^= hash >> 29;
-    }
-    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The halves of words in which some box leaves out a number of the region, one at least.

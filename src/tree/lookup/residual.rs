@@ -72,6 +72,16 @@ pub(in crate::tree) fn hold(
     true
 }
 
+/// Whether the spans of the check at word `at` ascend and do not overlap.
+pub(in crate::tree) fn ascends(image: Image<'_>, at: usize) -> bool {
+    let check = Check::read(image, at);
+    (0..check.count).all(|i| {
+        let (first, last) = check.span(i);
+        let before = i.checked_sub(1).map(|before| check.span(before).1);
+        first <= last && before.is_none_or(|before| before < first)
+    })
+}
+
 /// One check: its field, how many alternatives it has and at which word they begin.
 struct Check<'a> {
     image: Image<'a>,
