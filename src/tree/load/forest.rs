@@ -166,8 +166,8 @@ impl Checker<'_> {
     fn root(&self, word: usize, place: &Place) -> Result<(), ImageError> {
         let [_, depth, blocks, grid] = [0, 1, 2, 3].map(|i| self.image.word(word + i));
         let broken = |what| Err(ImageError::broken(4 * word, what));
-        if depth >= u32::from(HEIGHT) || !(1..=GO as u32).contains(&blocks) {
-            return broken("a tree with lookups of no length");
+        if depth >= u32::from(HEIGHT) || blocks > GO as u32 {
+            return broken("a tree with lookups longer than any");
         }
         match grid as usize {
             0 if (4..ROOT_WORDS - 1).any(|i| self.image.word(word + i) != 0) => {
