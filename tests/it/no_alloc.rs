@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use ipnet::IpNet;
 use portcullis::conntrack::helper::Ftp;
-use portcullis::conntrack::{Limits, Time};
+use portcullis::conntrack::{Conntrack, Limits, Lookup, Time};
 use portcullis::packet::{ConnFlag, Family, IcmpMessage, Ports, TcpFlags, TcpSegment, Transport};
 use portcullis::rule::{AnyOf, Effect, FlagsMatch, IcmpKind, Masked, Span, not};
 use portcullis::{
@@ -25,6 +25,7 @@ fn an_allocation_is_counted() {
     assert_eq!(allocations(|| black_box(1)), 0);
     assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 1);
     assert_eq!(allocations(|| drop(black_box(Vec::<u8>::with_capacity(1)))), 1);
+    assert_eq!(bytes(|| black_box(Vec::<u32>::with_capacity(10))).1, 40);
 }
 
 #[test]
@@ -88,6 +89,29 @@ fn reading_for_announcements_does_not_allocate() {
         }
     });
     assert_eq!((count, firewall.conntrack().counts().expected), (0, 11));
+}
+
+#[test]
+fn a_table_takes_all_its_memory_when_it_is_made() {
+    for capacity in [1000, 100_000] {
+        let (mut table, bytes) = bytes(|| ConnTable::new(&Limits::new(capacity), [7; 16]));
+        // What does not depend on the capacity: slots of the wheel, a batch.
+        let each = (bytes - 20_000) as f64 / f64::from(capacity);
+        assert!(each <= 160.0, "{each} bytes a connection of {capacity}");
+        let flow = |number: u32| {
+            Packet::udp((number.to_be_bytes(), 1).into(), ([192, 0, 2, 53], 53).into()).unwrap()
+        };
+        let count = allocations(|| {
+            for number in 0..capacity + 100 {
+                let (packet, now) = (flow(number), Time::from_secs(1));
+                assert!(table.look_up(&packet, now).tentative);
+                table.confirm(&packet, now).unwrap();
+            }
+            let packets = [flow(200), flow(201)];
+            table.look_up_batch(&packets, Time::from_secs(2), &mut [Lookup::invalid(); 2]);
+        });
+        assert_eq!((table.len(), count), (capacity as usize, 0));
+    }
 }
 
 fn check_stateless(rules: &RuleSet, packets: &[Packet]) {
@@ -172,7 +196,7 @@ fn prefix(text: &str) -> IpNet {
 }
 
 /// How often this thread allocated while `run` ran.
-fn allocations<T>(run: impl FnOnce() -> T) -> u64 {
+pub(super) fn allocations<T>(run: impl FnOnce() -> T) -> u64 {
     let before = COUNT.get();
     let result = run();
     let count = COUNT.get() - before;
@@ -180,17 +204,26 @@ fn allocations<T>(run: impl FnOnce() -> T) -> u64 {
     count
 }
 
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
+/// How many bytes this thread has allocated, all told, to make what `make` gives.
+pub(super) fn bytes<T>(make: impl FnOnce() -> T) -> (T, u64) {
+    let before = BYTES.get();
+    let made = make();
+    (made, BYTES.get() - before)
 }
 
-/// The system's allocator, with a count of the calls that give out memory.
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, with counts of the calls that give out memory and of its bytes.
 struct Counting;
 
 impl Counting {
-    fn count(&self) {
-        // A thread that is ending has no count any more.
+    fn count(&self, bytes: usize) {
+        // A thread that is ending has no counts any more.
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        let _ = BYTES.try_with(|sum| sum.set(sum.get() + bytes as u64));
     }
 }
 
@@ -198,19 +231,19 @@ impl Counting {
 // SAFETY: every call goes to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.count();
+        self.count(layout.size());
         // SAFETY: the caller's duties are those of the system's allocator.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        self.count();
+        self.count(layout.size());
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        self.count();
+        self.count(size);
         // SAFETY: as above.
         unsafe { System.realloc(block, layout, size) }
     }

@@ -1,5 +1,6 @@
 //! The connection table and the stateful matcher, packet by packet.
 
+mod attack;
 mod batch;
 mod differential;
 mod helper;
