@@ -1,11 +1,12 @@
 use crate::Config;
 use crate::conntrack::{ConnTable, Conntrack, Lookup, Time};
-use crate::packet::{ConnState, Packet, Tracked};
+use crate::packet::{ConnState, Packet, Refused, Tracked};
 use crate::rule::{Action, BuildError, Decision, Effect, Reject, RuleId, RuleSet};
 use crate::tree::{Compiled, Own};
 
 #[cfg(feature = "parse")]
 mod arrival;
+mod batch;
 
 #[cfg(feature = "parse")]
 pub use arrival::Judged;
@@ -60,6 +61,13 @@ pub enum Order {
     /// [`Related`](ConnState::Related) passes and the rules are not asked, as in pf and in
     /// security groups. Its decision has [`Verdict::pass`] for the action and no rule.
     KnownFirst,
+}
+
+impl Order {
+    fn passes_unasked(self, tracked: Tracked) -> bool {
+        let known = matches!(tracked.state, ConnState::Established | ConnState::Related);
+        known && self == Self::KnownFirst
+    }
 }
 
 /// What a stateful matcher has to know of actions: implement it for an action type of your own.
@@ -191,32 +199,38 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
         mut seen: impl FnMut(RuleId, Effect),
     ) -> Decision<'_, A> {
         let lookup = self.conntrack.look_up(packet, now);
-        let decision = if self.passes_unasked(lookup.tracked) {
+        let decision = if self.order.passes_unasked(lookup.tracked) {
             passed(&self.pass, packet, lookup.tracked)
         } else {
             self.compiled.walk(packet, Some(lookup.tracked), &mut seen)
         };
-        let admitted = if !decision.action.accepts() {
-            if decision.action.resets() && is_known(&lookup) {
-                self.conntrack.reset(packet, now);
-            }
-            Ok(())
-        } else if lookup.tentative {
-            self.conntrack.confirm(packet, now)
-        } else if !payload.is_empty() && lookup.tracked.state == ConnState::Established {
-            self.conntrack.read_payload(packet, payload, now)
-        } else {
-            Ok(())
-        };
-        match admitted {
+        match admit(&mut self.conntrack, packet, payload, &lookup, &decision, now) {
             Ok(()) => decision,
             Err(refused) => Decision { action: &self.drop, refused: Some(refused), ..decision },
         }
     }
+}
 
-    fn passes_unasked(&self, tracked: Tracked) -> bool {
-        let known = matches!(tracked.state, ConnState::Established | ConnState::Related);
-        known && self.order == Order::KnownFirst
+/// Tells the tracker what the rules have decided.
+fn admit<A: Verdict>(
+    conntrack: &mut impl Conntrack,
+    packet: &Packet,
+    payload: &[u8],
+    lookup: &Lookup,
+    decision: &Decision<'_, A>,
+    now: Time,
+) -> Result<(), Refused> {
+    if !decision.action.accepts() {
+        if decision.action.resets() && is_known(lookup) {
+            conntrack.reset(packet, now);
+        }
+        Ok(())
+    } else if lookup.tentative {
+        conntrack.confirm(packet, now)
+    } else if !payload.is_empty() && lookup.tracked.state == ConnState::Established {
+        conntrack.read_payload(packet, payload, now)
+    } else {
+        Ok(())
     }
 }
 

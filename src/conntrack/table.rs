@@ -344,11 +344,11 @@ impl ConnTable {
         now: Time,
         lookups: &mut [Lookup],
     ) -> usize {
-        let packets = packets.get(..lookups.len()).unwrap_or(packets);
         let mut done = 0;
-        while let Some(rest) = packets.get(done..).filter(|rest| !rest.is_empty()) {
+        while let (Some(rest @ [_, ..]), Some(lookups @ [_, ..])) =
+            (packets.get(done..), lookups.get_mut(done..))
+        {
             let ready = ahead.ready(rest, &self.store, self.chosen);
-            let lookups = lookups.get_mut(done..).unwrap_or_default();
             let (count, tentative) = self.look_up_ready(ready, rest, now, lookups);
             ahead.used(count);
             done += count;

@@ -38,8 +38,8 @@ pub trait Conntrack {
     fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup;
 
     /// The places of several packets: [`look_up`](Self::look_up) for each in order, up to and
-    /// including the first that is [`tentative`](Lookup::tentative). `lookups[i]` becomes that of
-    /// `packets[i]`; how many were looked up is returned.
+    /// including the first that is [`tentative`](Lookup::tentative), and no more than there are
+    /// `lookups`. `lookups[i]` becomes that of `packets[i]`; how many were looked up is returned.
     ///
     /// It ends there because whether the connection is confirmed decides what the packets after
     /// it are. Call it again for those; a tracker may have prepared them already.

@@ -175,6 +175,28 @@ impl<T: Actions> Compiled<'_, T> {
         }
     }
 
+    /// The decisions on packets that are tracked as `tracked` says, each with its number, in order.
+    pub(crate) fn decide_tracked<'m>(
+        &'m self,
+        packets: &[Packet],
+        tracked: impl Fn(usize) -> Tracked,
+        mut decided: impl FnMut(usize, Decision<'m, A>),
+    ) {
+        let mut entries = [NOTHING; BATCH];
+        for (chunk, packets) in packets.chunks(BATCH).enumerate() {
+            let start = chunk * BATCH;
+            let judged = |i: usize| packets.get(i).map(|packet| (packet, Some(tracked(start + i))));
+            let (found, _) = entries.split_at_mut(packets.len());
+            self.first_of_each(found, judged);
+            for ((i, packet), entry) in packets.iter().enumerate().zip(found) {
+                let tracked = Some(tracked(start + i));
+                let verdict = self.verdict(*entry, (packet, tracked), &mut |_, _| {});
+                let decision = self.decision(verdict, tracked, packet.fragment, packet.malformed);
+                decided(start + i, decision);
+            }
+        }
+    }
+
     /// The same for packets of which only the flow keys are known.
     pub(crate) fn decide_keys<'m>(
         &'m self,
@@ -194,6 +216,11 @@ impl<T: Actions> Compiled<'_, T> {
 
     pub(crate) fn default_action(&self) -> &T::Action {
         self.actions.numbered(DEFAULT_ACTION)
+    }
+
+    /// Whether any decision may have an action that is `so`.
+    pub(crate) fn any_action(&self, so: impl Fn(&A) -> bool) -> bool {
+        so(&self.default) || self.actions.iter().any(so)
     }
 
     /// Bytes of the compiled form.

@@ -2,7 +2,11 @@
 
 use portcullis::conntrack::{Conntrack, Limits, Lookup, Time};
 use portcullis::packet::Refused;
-use portcullis::{ConnTable, Packet};
+use portcullis::rule::Reject;
+use portcullis::{
+    Action, Config, ConnState, ConnTable, Decision, Order, Packet, Rule, RuleId, RuleSet,
+    StatefulMatcher, Tracked,
+};
 use proptest::prelude::*;
 
 use super::model::{packet, time};
@@ -57,7 +61,7 @@ fn listed(table: &ConnTable) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn a_batch_is_its_packets_one_after_the_other(
@@ -77,6 +81,82 @@ proptest! {
         }
         prop_assert_eq!(batched.counts(), single.counts());
     }
+}
+
+/// Rules that stop some packets and, if asked to, reset connections.
+fn rules(resets: bool) -> RuleSet {
+    let mut rules = RuleSet::new(Action::Accept);
+    rules.push(Rule::drop().state(ConnState::Invalid));
+    rules.push(Rule::drop().to_ports(3).state(ConnState::New));
+    if resets {
+        rules.push(Rule::action(Action::Reject(Reject::TcpReset)).to_ports(2));
+    }
+    rules
+}
+
+type Decided = (Action, Option<RuleId>, Option<Tracked>, Option<Refused>);
+
+fn decided(decision: &Decision<'_>) -> Decided {
+    (*decision.action, decision.rule, decision.tracked, decision.refused)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_batch_is_judged_like_its_packets_one_after_the_other(
+        capacity in 0..20u32,
+        (resets, known_first) in any::<(bool, bool)>(),
+        batches in prop::collection::vec((prop::collection::vec(packet(), 0..150), time()), 1..8),
+    ) {
+        let table = ConnTable::new(&Limits::new(capacity), [9; 16]);
+        let order = if known_first { Order::KnownFirst } else { Order::RulesFirst };
+        let mut single =
+            StatefulMatcher::compile(&rules(resets), table, &Config::new()).unwrap().order(order);
+        let mut batched = single.clone();
+        for (packets, now) in batches {
+            let expected: Vec<Decided> =
+                packets.iter().map(|packet| decided(&single.classify(packet, now))).collect();
+            let mut seen = Vec::new();
+            batched.classify_batch(&packets, now, |number, decision| {
+                assert_eq!(number, seen.len());
+                seen.push(decided(&decision));
+            });
+            prop_assert_eq!(seen, expected);
+            prop_assert_eq!(listed(batched.conntrack()), listed(single.conntrack()));
+        }
+        prop_assert_eq!(batched.conntrack().counts(), single.conntrack().counts());
+    }
+}
+
+/// A tracker of somebody's own, which has no batches and looks nothing up for them.
+struct Lazy(ConnTable);
+
+impl Conntrack for Lazy {
+    fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
+        self.0.look_up(packet, now)
+    }
+
+    fn look_up_batch(&mut self, _: &[Packet], _: Time, _: &mut [Lookup]) -> usize {
+        0
+    }
+
+    fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
+        self.0.confirm(packet, now)
+    }
+}
+
+#[test]
+fn no_packet_of_a_batch_is_left_out() {
+    let rules = rules(false);
+    let mut firewall =
+        StatefulMatcher::compile(&rules, Lazy(small_table(8)), &Config::new()).unwrap();
+    let mut states = Vec::new();
+    let query = udp_flow(5000);
+    firewall.classify_batch(&[query, reversed(&query)], at(0), |_, decision| {
+        states.push(decision.tracked.unwrap().state);
+    });
+    assert_eq!(states, [ConnState::New, ConnState::Established]);
 }
 
 #[test]
