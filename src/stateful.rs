@@ -176,7 +176,7 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
         payload: &[u8],
         now: Time,
     ) -> Decision<'_, A> {
-        self.walk_with_payload(packet, payload, now, |_, _| {})
+        self.decide(packet, payload, now, &mut |_, _| {})
     }
 
     /// [`classify`](Self::classify) that also shows each matching
@@ -185,24 +185,23 @@ impl<A: Verdict, C: Conntrack> StatefulMatcher<A, C> {
         &mut self,
         packet: &Packet,
         now: Time,
-        seen: impl FnMut(RuleId, Effect),
+        mut seen: impl FnMut(RuleId, Effect),
     ) -> Decision<'_, A> {
-        self.walk_with_payload(packet, &[], now, seen)
+        self.decide(packet, &[], now, &mut seen)
     }
 
-    /// [`walk`](Self::walk) with a payload for [helpers](crate::conntrack::helper).
-    pub fn walk_with_payload(
+    fn decide(
         &mut self,
         packet: &Packet,
         payload: &[u8],
         now: Time,
-        mut seen: impl FnMut(RuleId, Effect),
+        seen: &mut impl FnMut(RuleId, Effect),
     ) -> Decision<'_, A> {
         let lookup = self.conntrack.look_up(packet, now);
         let decision = if self.order.passes_unasked(lookup.tracked) {
             passed(&self.pass, packet, lookup.tracked)
         } else {
-            self.compiled.walk(packet, Some(lookup.tracked), &mut seen)
+            self.compiled.walk(packet, Some(lookup.tracked), seen)
         };
         match admit(&mut self.conntrack, packet, payload, &lookup, &decision, now) {
             Ok(()) => decision,

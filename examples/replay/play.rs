@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use portcullis::conntrack::{Connection, Conntrack, TcpTracking, Timeouts};
@@ -243,10 +242,12 @@ impl TrackedHost {
     fn new(tables: &Iptables, settings: &Settings) -> Result<Self, BuildError> {
         let table = Rc::new(RefCell::new(ConnTable::new(&settings.limits, SECRET)));
         let firewall = |hook| tables.hook(hook).firewall(Rc::clone(&table), &Config::new());
+        let mut fragments = FragmentLimits::default();
+        fragments.checksum = settings.checksums;
         Ok(Self {
             forward: firewall(Hook::Forward)?,
             input: firewall(Hook::Input)?,
-            reassembler: Reassembler::new(&settings.fragments, SECRET),
+            reassembler: Reassembler::new(&fragments, SECRET),
             table,
         })
     }
@@ -356,14 +357,12 @@ fn upper_snake(name: &str) -> String {
 /// Settings of the kernel that bear on connections.
 struct Settings {
     limits: Limits,
-    fragments: FragmentLimits,
     checksums: bool,
 }
 
 impl Settings {
     fn new(sysctl: &BTreeMap<String, Value>) -> Result<Self, String> {
-        let fragments = FragmentLimits::default();
-        let mut settings = Self { limits: Limits::new(4096), fragments, checksums: true };
+        let mut settings = Self { limits: Limits::new(4096), checksums: true };
         let (mut timeouts, mut tcp) = (Timeouts::default(), TcpTracking::default());
         for (name, value) in sysctl {
             let number = number(value).ok_or_else(|| format!("{name} is {value}"))?;
@@ -375,12 +374,6 @@ impl Settings {
                 "tcp_ignore_invalid_rst" => tcp.ignore_invalid_rst = number != 0,
                 "tcp_max_retrans" => tcp.max_retrans = number.try_into().unwrap_or(u8::MAX),
                 "checksum" => settings.checksums = number != 0,
-                "max" => settings.limits.capacity = number,
-                "ipfrag_time" => settings.fragments.timeout_v4 = seconds(number),
-                "frag6_timeout" => settings.fragments.timeout_v6 = seconds(number),
-                "ipfrag_max_dist" => settings.fragments.max_distance = number,
-                // What is counted, told and logged changes nothing.
-                "acct" | "buckets" | "events" | "log_invalid" | "timestamp" => {}
                 _ => {
                     *timeout(&mut timeouts, short).ok_or(format!("unknown setting {name}"))? =
                         number
@@ -388,13 +381,8 @@ impl Settings {
             }
         }
         settings.limits = settings.limits.timeouts(timeouts).tcp(tcp);
-        settings.fragments.checksum = settings.checksums;
         Ok(settings)
     }
-}
-
-fn seconds(number: u32) -> Duration {
-    Duration::from_secs(number.into())
 }
 
 /// The timeout that a setting of the kernel is.
@@ -417,14 +405,6 @@ fn timeout<'t>(timeouts: &'t mut Timeouts, name: &str) -> Option<&'t mut u32> {
         "gre_timeout" => &mut timeouts.gre,
         "gre_timeout_stream" => &mut timeouts.gre_stream,
         "generic_timeout" => &mut timeouts.generic,
-        "sctp_timeout_closed" => &mut timeouts.sctp_closed,
-        "sctp_timeout_cookie_wait" => &mut timeouts.sctp_cookie_wait,
-        "sctp_timeout_cookie_echoed" => &mut timeouts.sctp_cookie_echoed,
-        "sctp_timeout_established" => &mut timeouts.sctp_established,
-        "sctp_timeout_shutdown_sent" => &mut timeouts.sctp_shutdown_sent,
-        "sctp_timeout_shutdown_recd" => &mut timeouts.sctp_shutdown_recd,
-        "sctp_timeout_shutdown_ack_sent" => &mut timeouts.sctp_shutdown_ack_sent,
-        "sctp_timeout_heartbeat_sent" => &mut timeouts.sctp_heartbeat_sent,
         _ => return None,
     })
 }

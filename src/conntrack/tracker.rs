@@ -209,12 +209,6 @@ impl<C: Conntrack> Conntrack for Rc<RefCell<C>> {
         let shared = self.try_borrow_mut();
         shared.map_or(Ok(()), |mut tracker| tracker.read_payload(packet, payload, now))
     }
-
-    fn reset(&mut self, packet: &Packet, now: Time) {
-        if let Ok(mut tracker) = self.try_borrow_mut() {
-            tracker.reset(packet, now);
-        }
-    }
 }
 
 impl<C: Conntrack + ?Sized> Conntrack for Box<C> {

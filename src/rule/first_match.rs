@@ -26,6 +26,21 @@ impl<A> RuleSet<A> {
         tracked: Option<Tracked>,
         mut seen: impl FnMut(RuleId, Effect),
     ) -> Decision<'_, A> {
+        self.trace(packet, tracked, None, |id, target| {
+            if let Target::Continue(effect) = target {
+                seen(id, *effect);
+            }
+        })
+    }
+
+    /// [`walk`](Self::walk) that passes a rule by and shows every rule that matches.
+    pub(crate) fn trace(
+        &self,
+        packet: &Packet,
+        tracked: Option<Tracked>,
+        without: Option<RuleId>,
+        mut seen: impl FnMut(RuleId, &Target<A>),
+    ) -> Decision<'_, A> {
         let mut mark = packet.mark;
         let mut callers = Vec::new();
         let mut at = Position { id: RuleId::new(ChainId::BASE, 0), depth: 0 };
@@ -37,15 +52,14 @@ impl<A> RuleSet<A> {
             };
             let id = at.id;
             at.id.index += 1;
-            if !rule.criteria.hold(packet, tracked, mark, self.interfaces()) {
+            let holds = rule.criteria.hold(packet, tracked, mark, self.interfaces());
+            if !holds || without == Some(id) {
                 continue;
             }
+            seen(id, &rule.target);
             match &rule.target {
                 Target::Action(action) => return decision(action, Some(id), packet, tracked),
-                Target::Continue(effect) => {
-                    mark = effect.apply(mark);
-                    seen(id, *effect);
-                }
+                Target::Continue(effect) => mark = effect.apply(mark),
                 Target::Jump(chain) => {
                     callers.push(at);
                     at = at.start_of(*chain);

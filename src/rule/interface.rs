@@ -59,6 +59,15 @@ impl Interfaces {
         }
     }
 
+    pub(crate) fn knows(&self, name: &InterfaceName) -> bool {
+        self.numbers.contains_key(name)
+    }
+
+    /// How many names there are; their numbers are those below.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     /// Whether every one of `names` has a number that an [`InterfaceId`] can hold.
     pub(crate) fn number_all(&self, names: &[InterfaceName]) -> bool {
         let number = |name| self.numbers.get(name).copied();
@@ -70,6 +79,11 @@ impl Interfaces {
         let candidates = self.names.iter().enumerate().filter(|(_, known)| known.matches(name));
         let best = candidates.max_by_key(|(_, known)| (known.as_str() == name, known.0.len()))?;
         u16::try_from(best.0).ok().map(InterfaceId)
+    }
+
+    /// Shows every name, in the order of their numbers.
+    pub(crate) fn each(&self, seen: impl FnMut(&InterfaceName)) {
+        self.names.iter().for_each(seen);
     }
 
     pub(crate) fn name(&self, id: InterfaceId) -> Option<&InterfaceName> {

@@ -71,17 +71,6 @@ impl<C: Conntrack> Firewall<C> {
         self.walk(packet, now, |_, _| {})
     }
 
-    /// [`classify`](Self::classify) of a packet whose payload, the bytes behind its transport header,
-    /// is for the tracker's [helpers](crate::conntrack::helper) to read.
-    pub fn classify_with_payload(
-        &mut self,
-        packet: &Packet,
-        payload: &[u8],
-        now: Time,
-    ) -> Judgement {
-        self.judge(packet, payload, now, &mut |_, _| {})
-    }
-
     /// [`classify`](Self::classify) that also shows where each matching rule that does not decide
     /// comes from, in order, and what it notes: what is to be logged, for one.
     pub fn walk(
@@ -90,24 +79,14 @@ impl<C: Conntrack> Firewall<C> {
         now: Time,
         mut seen: impl FnMut(Option<Origin<'_>>, Effect),
     ) -> Judgement {
-        self.judge(packet, &[], now, &mut seen)
-    }
-
-    fn judge(
-        &mut self,
-        packet: &Packet,
-        payload: &[u8],
-        now: Time,
-        seen: &mut impl FnMut(Option<Origin<'_>>, Effect),
-    ) -> Judgement {
         let mut packet = *packet;
         packet.predicates = self.rates.predicates(&packet, now);
-        if let Some(judgement) = self.before_tracking(&mut packet, now, seen) {
+        if let Some(judgement) = self.before_tracking(&mut packet, now, &mut seen) {
             return judgement;
         }
         let Self { matcher, rates, origins, .. } = self;
         let mut mark = packet.mark;
-        let decision = matcher.walk_with_payload(&packet, payload, now, |rule, effect| {
+        let decision = matcher.walk(&packet, now, |rule, effect| {
             mark = effect.apply(mark);
             match effect {
                 Effect::Spend(number) => rates.spend(number, &packet, now),

@@ -3,11 +3,9 @@ use portcullis::packet::{IcmpMessage, TcpFlags};
 use portcullis::{ChainId, Config, Direction};
 use portcullis::{ConnState, Packet, RuleId, RuleSet, StatelessMatcher, Tracked};
 
+use super::rules;
+use super::small::renumbered;
 use crate::strategies::{Rng, Shape, case, tracked};
-
-fn rules(text: &str) -> RuleSet {
-    text.parse().unwrap_or_else(|error| panic!("{error}"))
-}
 
 fn syn() -> Packet {
     let (src, dst) = ("10.1.2.3:40000".parse().unwrap(), "192.0.2.1:443".parse().unwrap());
@@ -49,8 +47,8 @@ fn the_field_that_failed_fails_alone_and_those_before_it_hold() {
             for step in Explanation::new(&rules, packet, None).steps {
                 let Outcome::Failed(mismatch) = step.outcome else { continue };
                 if !matches!(mismatch.field, Field::Mark) && !mismatch.asked.contains('"') {
-                    let alone: RuleSet = self::rules(&format!("count {}", mismatch.asked));
-                    let packet = without_interfaces(&rules, &alone, packet);
+                    let alone: RuleSet = super::rules(&format!("count {}", mismatch.asked));
+                    let packet = renumbered(&rules, &alone, packet);
                     let mut matched = false;
                     alone.walk(&packet, None, |_, _| matched = true);
                     assert!(!matched, "seed {seed}: {packet:?} {mismatch:?}");
@@ -62,15 +60,6 @@ fn the_field_that_failed_fails_alone_and_those_before_it_hold() {
     let of_connections = [Field::State, Field::Direction, Field::Status, Field::Original];
     assert!(!fields.iter().any(|field| of_connections.contains(field)));
     assert_eq!(fields.len(), Field::ALL.len() - of_connections.len(), "{fields:?}");
-}
-
-/// The packet with its interfaces as another rule set numbers them.
-fn without_interfaces(from: &RuleSet, to: &RuleSet, packet: &Packet) -> Packet {
-    let number = |id| from.interface_name(id).and_then(|name| to.interface(name.as_str()));
-    let mut packet = *packet;
-    packet.in_interface = packet.in_interface.and_then(number);
-    packet.out_interface = packet.out_interface.and_then(number);
-    packet
 }
 
 #[test]

@@ -90,34 +90,3 @@ fn frames_cut_short_announce_nothing() {
     }
     assert_eq!(firewall.conntrack().counts().expected, 0);
 }
-
-/// The same by rules in the form of `iptables-save`.
-#[cfg(feature = "import")]
-#[test]
-fn imported_rules_read_payloads_too() {
-    use portcullis::import::iptables::{Hook, Iptables};
-
-    let rules = |clients: &str| {
-        format!(
-            "*filter\n:FORWARD DROP [0:0]\n\
-             -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n\
-             -A FORWARD -s {clients} -p tcp -m tcp --dport 21 -m conntrack --ctstate NEW -j ACCEPT\n\
-             COMMIT\n"
-        )
-    };
-    let tables = Iptables::new().v4(&rules("10.1.0.0/24")).unwrap();
-    let tables = tables.v6(&rules("2001:db8:1::/64")).unwrap();
-    let table = table().with_helper(Ftp::new());
-    let mut firewall = tables.hook(Hook::Forward).firewall(table, &Config::new()).unwrap();
-    for (index, frame) in frames("ftp").iter().enumerate() {
-        let Ok(packet) = Packet::from_ethernet(frame) else { continue };
-        if packet.protocol != Protocol::TCP {
-            continue;
-        }
-        let payload = Packet::payload_of_ethernet(frame).unwrap();
-        let now = Time::from_millis(index as u64);
-        let judgement = firewall.classify_with_payload(&packet, payload, now);
-        assert_eq!(judgement.action, Action::Accept, "frame {}", index + 1);
-    }
-    assert_eq!(firewall.matcher().conntrack().counts().expected, 11);
-}
