@@ -59,10 +59,6 @@ impl Interfaces {
         }
     }
 
-    pub(crate) fn knows(&self, name: &InterfaceName) -> bool {
-        self.numbers.contains_key(name)
-    }
-
     /// How many names there are; their numbers are those below.
     pub(crate) fn len(&self) -> usize {
         self.names.len()

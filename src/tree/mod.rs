@@ -127,6 +127,14 @@ impl<'a, T> Compiled<'a, T> {
     }
 }
 
+#[cfg(feature = "alloc")]
+impl<A> Compiled<'_, Own<A>> {
+    /// Whether any decision may have an action that is `so`.
+    pub(crate) fn any_action(&self, so: impl Fn(&A) -> bool) -> bool {
+        so(&self.actions.default) || self.actions.all.iter().any(so)
+    }
+}
+
 impl<T: Actions> Compiled<'_, T> {
     #[inline]
     pub(crate) fn decide(
@@ -180,7 +188,7 @@ impl<T: Actions> Compiled<'_, T> {
         &'m self,
         packets: &[Packet],
         tracked: impl Fn(usize) -> Tracked,
-        mut decided: impl FnMut(usize, Decision<'m, A>),
+        mut decided: impl FnMut(usize, Decision<'m, T::Action>),
     ) {
         let mut entries = [NOTHING; BATCH];
         for (chunk, packets) in packets.chunks(BATCH).enumerate() {
@@ -216,11 +224,6 @@ impl<T: Actions> Compiled<'_, T> {
 
     pub(crate) fn default_action(&self) -> &T::Action {
         self.actions.numbered(DEFAULT_ACTION)
-    }
-
-    /// Whether any decision may have an action that is `so`.
-    pub(crate) fn any_action(&self, so: impl Fn(&A) -> bool) -> bool {
-        so(&self.default) || self.actions.iter().any(so)
     }
 
     /// Bytes of the compiled form.
