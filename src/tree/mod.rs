@@ -184,6 +184,7 @@ impl<T: Actions> Compiled<'_, T> {
     }
 
     /// The decisions on packets that are tracked as `tracked` says, each with its number, in order.
+    #[cfg(feature = "alloc")]
     pub(crate) fn decide_tracked<'m>(
         &'m self,
         packets: &[Packet],
