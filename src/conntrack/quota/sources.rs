@@ -131,7 +131,7 @@ impl Sources {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use alloc::collections::BTreeMap;
 
     use proptest::prelude::*;
 
