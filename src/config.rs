@@ -13,13 +13,15 @@ pub struct Config {
     pub(crate) memory_budget: usize,
     pub(crate) size_limit: usize,
     pub(crate) backend: Option<crate::Backend>,
+    /// Whether rules stay in the compiled form that others before them hide.
+    pub(crate) keep_hidden: bool,
 }
 
 impl Config {
     /// The defaults: a budget that fits a second-level cache, a limit of 1 GiB, the best
     /// instructions that the processor has.
     pub const fn new() -> Self {
-        Self { memory_budget: 1 << 20, size_limit: 1 << 30, backend: None }
+        Self { memory_budget: 1 << 20, size_limit: 1 << 30, backend: None, keep_hidden: false }
     }
 
     /// How many bytes the compiled form may take before rules stop being copied for speed

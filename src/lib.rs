@@ -15,6 +15,7 @@
 //! | [`analysis`] | why a packet is decided as it is |
 //! | [`reassembly`] | datagrams from their fragments, before rules and connections see them |
 //! | [`Config`] | how rules are compiled |
+//! | [`update`] | rules that come and go while packets flow |
 //! | [`import`] | rules of other systems |
 //! | [`Decision`] | the answer: the action, the rule that gave it, the packet's place in its connection |
 //!
@@ -152,6 +153,8 @@ mod simd;
 mod stateful;
 mod stateless;
 mod tree;
+#[cfg(feature = "alloc")]
+pub mod update;
 
 #[cfg(feature = "alloc")]
 pub use config::Config;
@@ -176,6 +179,8 @@ pub use stateless::StatelessMatcher;
 #[cfg(feature = "alloc")]
 pub use tree::Stats;
 pub use tree::{ImageError, ImageFault};
+#[cfg(feature = "alloc")]
+pub use update::LiveMatcher;
 
 /// The examples of README.md.
 #[cfg(all(doctest, feature = "std", feature = "parse"))]

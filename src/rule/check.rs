@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 use super::build_error::Kind;
 use super::decision::MAX_DEPTH;
 use super::interface::MAX_INTERFACES;
-use super::{AnyOf, BuildError, Chain, ChainId, Criteria, Limit, Rule, RuleId, RuleSet, Target};
+use super::{
+    AnyOf, BuildError, Chain, ChainId, Criteria, Interfaces, Limit, Rule, RuleId, RuleSet, Target,
+};
 
 /// The most rules of one chain.
 pub(crate) const MAX_RULES: usize = (1 << 24) - 1;
@@ -31,7 +33,7 @@ impl<A> RuleSet<A> {
                 if target_chain(&rule.target).is_some_and(|to| self.chain(to).is_none()) {
                     return fail(Kind::NoSuchChain);
                 }
-                if let Some(kind) = self.unsound(&rule.criteria) {
+                if let Some(kind) = rule.criteria.unsound(self.interfaces()) {
                     return fail(kind);
                 }
             }
@@ -51,22 +53,24 @@ impl<A> RuleSet<A> {
         Ok(())
     }
 
-    /// What is wrong with the criteria of one rule, if anything.
-    fn unsound(&self, criteria: &Criteria) -> Option<Kind> {
-        let numbered = |names: &AnyOf<_>| self.interfaces().number_all(names.items());
-        let names = Limit::Interfaces { names: MAX_INTERFACES };
-        let faults = [
-            (criteria.predicate.items().iter().any(|number| *number > 63), Kind::PredicateNumber),
-            (criteria.dscp.items().iter().any(|span| span.last() > 63), Kind::DscpNumber),
-            (criteria.vlan.items().iter().any(|span| span.last() > 4095), Kind::VlanNumber),
-            (!numbered(&criteria.in_interface), Kind::Limit(names)),
-            (!numbered(&criteria.out_interface), Kind::Limit(names)),
-        ];
-        faults.into_iter().find(|(is_so, _)| *is_so).map(|(_, kind)| kind)
-    }
-
     pub(crate) fn error_at(&self, id: RuleId, kind: Kind) -> BuildError {
         BuildError::at(id, self.chain(id.chain).map_or("", Chain::name), kind)
+    }
+}
+
+impl Criteria {
+    /// What is wrong with them, if anything, in a rule set with these interfaces.
+    pub(crate) fn unsound(&self, interfaces: &Interfaces) -> Option<Kind> {
+        let numbered = |names: &AnyOf<_>| interfaces.number_all(names.items());
+        let names = Limit::Interfaces { names: MAX_INTERFACES };
+        let faults = [
+            (self.predicate.items().iter().any(|number| *number > 63), Kind::PredicateNumber),
+            (self.dscp.items().iter().any(|span| span.last() > 63), Kind::DscpNumber),
+            (self.vlan.items().iter().any(|span| span.last() > 4095), Kind::VlanNumber),
+            (!numbered(&self.in_interface), Kind::Limit(names)),
+            (!numbered(&self.out_interface), Kind::Limit(names)),
+        ];
+        faults.into_iter().find(|(is_so, _)| *is_so).map(|(_, kind)| kind)
     }
 }
 

@@ -107,6 +107,45 @@ impl OriginalCriteria {
 }
 
 impl Criteria {
+    /// Whether nothing is asked beyond the family and the flow key.
+    pub(crate) fn is_of_flow(&self) -> bool {
+        // Without `..`, so that a new field has to be thought of here.
+        let Self {
+            family: _,
+            src: _,
+            dst: _,
+            protocol: _,
+            src_port: _,
+            dst_port: _,
+            icmp,
+            icmpv6,
+            tcp_flags,
+            fragment,
+            malformed,
+            cut_src_port,
+            cut_dst_port,
+            in_interface,
+            out_interface,
+            zone,
+            state: _,
+            direction: _,
+            status: _,
+            original: _,
+            dscp,
+            ttl,
+            length,
+            mark,
+            vlan,
+            predicate,
+        } = self;
+        let header = icmp.is_any() && icmpv6.is_any() && tcp_flags.is_any();
+        let sound = malformed.is_any() && cut_src_port.is_any() && cut_dst_port.is_any();
+        let place = in_interface.is_any() && out_interface.is_any() && zone.is_any();
+        let ip = fragment.is_any() && dscp.is_any() && ttl.is_any() && length.is_any();
+        let rest = mark.is_any() && vlan.is_any() && predicate.is_any();
+        header && sound && place && ip && rest && !self.asks_connection()
+    }
+
     /// Whether all of it holds of `packet`, whose mark is now `mark`: the part of the linear
     /// definition that looks at one rule.
     pub(crate) fn hold(

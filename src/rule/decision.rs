@@ -51,16 +51,16 @@ impl fmt::Display for RuleId {
     }
 }
 
-/// What a matcher says of a packet.
+/// What a matcher says of a packet. `R` is how it names rules.
 #[derive(Debug)]
 #[cfg_attr(feature = "serde", derive(::serde::Serialize))]
 #[non_exhaustive]
-pub struct Decision<'m, A = Action> {
+pub struct Decision<'m, A = Action, R = RuleId> {
     /// What to do with the packet.
     pub action: &'m A,
     /// The rule that decided, or `None` if the rule set's default did, or a stateful matcher let
     /// the packet of a known connection pass without asking the rules.
-    pub rule: Option<RuleId>,
+    pub rule: Option<R>,
     /// The packet's place in its connection; `None` from a stateless matcher.
     pub tracked: Option<Tracked>,
     /// Whether the packet was whole or a fragment.
@@ -72,15 +72,15 @@ pub struct Decision<'m, A = Action> {
     pub refused: Option<Refused>,
 }
 
-impl<A> Clone for Decision<'_, A> {
+impl<A, R: Copy> Clone for Decision<'_, A, R> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<A> Copy for Decision<'_, A> {}
+impl<A, R: Copy> Copy for Decision<'_, A, R> {}
 
-impl<A: PartialEq> PartialEq for Decision<'_, A> {
+impl<A: PartialEq, R: PartialEq> PartialEq for Decision<'_, A, R> {
     fn eq(&self, other: &Self) -> bool {
         self.action == other.action
             && self.rule == other.rule
@@ -91,4 +91,4 @@ impl<A: PartialEq> PartialEq for Decision<'_, A> {
     }
 }
 
-impl<A: Eq> Eq for Decision<'_, A> {}
+impl<A: Eq, R: Eq> Eq for Decision<'_, A, R> {}

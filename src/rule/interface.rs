@@ -64,6 +64,10 @@ impl Interfaces {
         self.names.len()
     }
 
+    pub(crate) fn knows(&self, name: &InterfaceName) -> bool {
+        self.numbers.contains_key(name)
+    }
+
     /// Whether every one of `names` has a number that an [`InterfaceId`] can hold.
     pub(crate) fn number_all(&self, names: &[InterfaceName]) -> bool {
         let number = |name| self.numbers.get(name).copied();

@@ -38,6 +38,8 @@ pub use any_of::{AnyOf, not};
 #[cfg(feature = "alloc")]
 pub use build_error::{BuildError, Limit};
 #[cfg(feature = "alloc")]
+pub(crate) use check::MAX_RULES;
+#[cfg(feature = "alloc")]
 pub use criteria::{Criteria, OriginalCriteria};
 pub(crate) use decision::MAX_DEPTH;
 pub use decision::{ChainId, Decision, RuleId};

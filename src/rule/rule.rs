@@ -26,6 +26,16 @@ pub enum Target<A = Action> {
     Return,
 }
 
+impl<A> Target<A> {
+    /// The action, if this is one.
+    pub fn action(&self) -> Option<&A> {
+        match self {
+            Self::Action(action) => Some(action),
+            _ => None,
+        }
+    }
+}
+
 /// Criteria and a target.
 ///
 /// Each setter replaces what the field asked before; several alternatives are given as an array,

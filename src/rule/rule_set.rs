@@ -142,6 +142,11 @@ impl<A> RuleSet<A> {
         self.interfaces.name(id)
     }
 
+    /// Numbers interfaces as another rule set does.
+    pub(crate) fn set_interfaces(&mut self, interfaces: Interfaces) {
+        self.interfaces = interfaces;
+    }
+
     pub(crate) fn interfaces(&self) -> &Interfaces {
         &self.interfaces
     }

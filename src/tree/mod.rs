@@ -6,6 +6,8 @@ mod actions;
 #[cfg(feature = "alloc")]
 mod build;
 mod bytes;
+#[cfg(feature = "alloc")]
+mod first_at;
 mod load;
 mod lookup;
 #[cfg(feature = "alloc")]
@@ -16,6 +18,8 @@ mod store;
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
+#[cfg(feature = "alloc")]
+pub(crate) use self::first_at::FirstAt;
 pub use self::load::{ImageError, ImageFault};
 #[cfg(feature = "alloc")]
 pub use self::stats::Stats;

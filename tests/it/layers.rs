@@ -13,7 +13,7 @@ const ROWS: &[&[&str]] = &[
     &["record"],
     &["analysis", "import"],
     &["stateful"],
-    &["stateless"],
+    &["stateless", "update"],
     &["reassembly"],
     &["conntrack"],
     &["tree", "config"],

@@ -17,3 +17,4 @@ mod serde;
 mod strategies;
 mod text;
 mod tree;
+mod update;

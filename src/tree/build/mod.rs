@@ -44,7 +44,8 @@ pub(in crate::tree) fn compile<A: Clone + PartialEq>(
     let mut table = Vec::with_capacity(rules.chains().len() * CHAIN_BYTES / 4);
     for chain in rules.chains() {
         let numbers = chain.rules().iter().map(|rule| number(rule, &mut actions)).collect();
-        let compiler = Compiler { rules, chain, numbers, budget: config.memory_budget };
+        let (budget, keep_hidden) = (config.memory_budget, config.keep_hidden);
+        let compiler = Compiler { rules, chain, numbers, budget, keep_hidden };
         let line = compiler.write(&mut writer);
         table.extend(line.map_err(|TooLarge| too_large(config))?);
     }
@@ -93,6 +94,7 @@ struct Compiler<'r, A> {
     /// The number of each rule's action.
     numbers: Vec<u32>,
     budget: usize,
+    keep_hidden: bool,
 }
 
 impl<A> Compiler<'_, A> {
@@ -126,7 +128,8 @@ impl<A> Compiler<'_, A> {
                 false if decides => (*number).min(RECORD),
                 false => RECORD,
             };
-            let ends = !checked && !matches!(rule.target, Target::Jump(_) | Target::Continue(_));
+            let goes_on = matches!(rule.target, Target::Jump(_) | Target::Continue(_));
+            let ends = !checked && !goes_on && !self.keep_hidden;
             let entry = (index as u32) << 8;
             let doubtful = boxes.push(&shape, entry | low, entry | CHECKED, ends);
             if low >= RECORD || doubtful {

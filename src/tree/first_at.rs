@@ -1,0 +1,61 @@
+use super::lookup::find::{Find, Roots};
+use super::lookup::image::{NOTHING, RECORD};
+use super::lookup::subject::Judged;
+use super::{Actions, Compiled};
+use crate::packet::{Packet, Tracked};
+use crate::rule::{ChainId, RuleId};
+
+/// A rule of a chain that matches.
+#[derive(Debug)]
+pub(crate) struct FirstAt<'c, A> {
+    /// Its place in the chain.
+    pub(crate) index: u32,
+    /// Its action, if it decides and the compiled form has it at hand.
+    pub(crate) action: Option<&'c A>,
+}
+
+impl<A> Clone for FirstAt<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for FirstAt<'_, A> {}
+
+/// For whoever lays changes over compiled rules.
+impl<T: Actions> Compiled<'_, T> {
+    /// The rule that decides, unless it is the default, and the action.
+    #[inline(always)]
+    pub(crate) fn decided(
+        &self,
+        packet: &Packet,
+        tracked: Option<Tracked>,
+    ) -> (Option<RuleId>, &T::Action) {
+        let judged = (packet, tracked);
+        let verdict = self.verdict(self.first(judged), judged, &mut |_, _| {});
+        (verdict.rule, self.actions.numbered(verdict.action))
+    }
+
+    /// The first rule of a chain, from the place `least` on, that matches a packet whose mark is now
+    /// `mark`. The chain is one that was compiled.
+    pub(crate) fn first_at(
+        &self,
+        packet: &Packet,
+        tracked: Option<Tracked>,
+        chain: ChainId,
+        least: u32,
+        mark: u32,
+    ) -> Option<FirstAt<'_, T::Action>> {
+        let judged = (packet, tracked);
+        let (image, words, subject) = (self.image.view(), &judged.words(), &judged.subject());
+        let roots = &match chain {
+            ChainId::BASE => *self.roots(words.family),
+            _ => Roots::read(image, chain.0, words.family),
+        };
+        let least = least.checked_mul(1 << 8)?;
+        let entry = self.chosen.run(Find { image, roots, subject, words, mark, least });
+        let action = Some(entry & 0xff).filter(|number| *number < RECORD);
+        let action = action.map(|number| self.actions.numbered(number));
+        (entry != NOTHING).then_some(FirstAt { index: entry >> 8, action })
+    }
+}
