@@ -27,9 +27,9 @@ const SPAN: Duration = Duration::from_millis(1500);
 fn main() {
     // Cargo hands its own options over.
     let only: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let made = [("acl-10k", Shape::ACL), ("fw-10k", Shape::FW), ("ipc-10k", Shape::IPC)];
-    let made =
-        made.map(|(name, shape)| (name.to_owned(), patterns(&shape, Family::V4, 12_000, SEED)));
+    let made = [Shape::ACL, Shape::FW, Shape::IPC].map(|shape| {
+        (format!("made-{}_10k", shape.name), patterns(&shape, Family::V4, 12_000, SEED))
+    });
     let files = classbench::files().into_iter().filter_map(|path| {
         let name = classbench::name(&path).filter(|name| name.ends_with("_10k"))?;
         Some((name.to_owned(), classbench::read(&path)))
@@ -176,11 +176,15 @@ impl Bench {
                 (cpu_time() - start).as_secs_f64() * 1e9 / (passes * self.packets.len()) as f64
             });
             let (start, own) = (Instant::now(), cpu_time());
-            let mut changes = 0;
+            let (mut changes, mut waited) = (0, Duration::ZERO);
             while start.elapsed() < SPAN {
-                changes += change();
+                let before = Instant::now();
+                match change() {
+                    0 => waited += before.elapsed(),
+                    made => changes += made,
+                }
             }
-            let rate = changes as f64 / (cpu_time() - own).as_secs_f64();
+            let rate = changes as f64 / (cpu_time() - own + waited).as_secs_f64();
             done.store(true, Ordering::Relaxed);
             (rate, lookups.join().expect("a reader"))
         })

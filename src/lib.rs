@@ -119,7 +119,7 @@
 //!
 //! | feature | | adds |
 //! |---|---|---|
-//! | `std` | default | a connection table with a secret from the operating system; `alloc` |
+//! | `std` | default | a connection table with a secret from the operating system, `update::Reader`; `alloc` |
 //! | `parse` | default | [`Packet`] from bytes, and transport checksums |
 //! | `alloc` | by `std` | rules, compiling, connections |
 //! | `serde` | | rules and decisions in serde's data model |

@@ -36,6 +36,8 @@ pub use action::{Action, Reject};
 #[cfg(feature = "alloc")]
 pub use any_of::{AnyOf, not};
 #[cfg(feature = "alloc")]
+pub(crate) use build_error::Kind;
+#[cfg(feature = "alloc")]
 pub use build_error::{BuildError, Limit};
 #[cfg(feature = "alloc")]
 pub(crate) use check::MAX_RULES;

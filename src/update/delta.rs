@@ -5,7 +5,7 @@ use super::block::{BLOCK, Block, Entry};
 use super::ordinal::Ordinal;
 use super::probe::{Words, rest};
 use crate::packet::{Packet, Tracked};
-use crate::rule::{ChainId, Interfaces};
+use crate::rule::{ChainId, Criteria, Interfaces};
 
 /// How a chain differs from that of the base.
 #[derive(Debug)]
@@ -29,7 +29,6 @@ impl<A> Delta<A> {
         Self { chain, removed: Arc::default(), blocks: Vec::new() }
     }
 
-    #[inline]
     pub(super) fn is_removed(&self, index: u32) -> bool {
         let word = self.removed.get(index as usize / 64).copied().unwrap_or(0);
         word >> (index % 64) & 1 == 1
@@ -64,7 +63,7 @@ impl<A> Delta<A> {
         (self.removed.len() * 64 + count) as u32
     }
 
-    /// Whether some inserted rule may match: if not, none does.
+    /// Whether some rule that was inserted or removed may match: if not, none does.
     #[inline(always)]
     pub(super) fn may_match(&self, packet: &Packet) -> bool {
         let words = Words::new(packet);
@@ -100,11 +99,23 @@ impl<A> Delta<A> {
         found.and_then(|(block, place)| block.entry(place))
     }
 
+    pub(super) fn has_removed(&self) -> bool {
+        !self.removed.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.blocks.is_empty() && self.removed.is_empty()
     }
 
-    pub(super) fn remove_base(&mut self, index: u32) {
+    /// Removes a rule of the base, and remembers whom it matched: of those, and of nobody else, what
+    /// the base says is no longer right.
+    pub(super) fn remove_base(&mut self, index: u32, criteria: Option<&Criteria>) {
+        if let Some(criteria) = criteria {
+            let slot = self.free();
+            if let Some(block) = self.blocks.get_mut(slot / BLOCK) {
+                Arc::make_mut(block).leave(slot % BLOCK, criteria);
+            }
+        }
         let removed = Arc::make_mut(&mut self.removed);
         let word = index as usize / 64;
         if removed.len() <= word {
@@ -117,16 +128,21 @@ impl<A> Delta<A> {
 
     /// Adds an inserted rule; returns its slot.
     pub(super) fn insert(&mut self, entry: Entry<A>) -> u32 {
-        let with_room = self.blocks.iter().enumerate();
-        let free = with_room.filter_map(|(i, block)| Some((i, block.free()?))).next();
-        let (block, place) = free.unwrap_or_else(|| {
-            self.blocks.push(Arc::new(Block::new()));
-            (self.blocks.len() - 1, 0)
-        });
-        if let Some(block) = self.blocks.get_mut(block) {
-            Arc::make_mut(block).insert(place, entry);
+        let slot = self.free();
+        if let Some(block) = self.blocks.get_mut(slot / BLOCK) {
+            Arc::make_mut(block).insert(slot % BLOCK, entry);
         }
-        (block * BLOCK + place) as u32
+        slot as u32
+    }
+
+    /// A slot that nothing has.
+    fn free(&mut self) -> usize {
+        let with_room = self.blocks.iter().enumerate();
+        let free = with_room.filter_map(|(i, block)| Some(i * BLOCK + block.free()?)).next();
+        free.unwrap_or_else(|| {
+            self.blocks.push(Arc::new(Block::new()));
+            (self.blocks.len() - 1) * BLOCK
+        })
     }
 
     pub(super) fn remove(&mut self, slot: u32) {

@@ -36,7 +36,7 @@ pub struct LiveMatcher<A = Action> {
     pub(super) removed: usize,
 }
 
-/// How many of its inserted rules a lookup can look at without taking much longer.
+/// How many changes a lookup can look at without taking much longer.
 const FEW: usize = 64;
 
 impl<A: Clone + PartialEq> LiveMatcher<A> {
@@ -146,7 +146,7 @@ impl<A> LiveMatcher<A> {
                 chain.inserted.remove(&ordinal);
             }
         } else {
-            delta.remove_base(ordinal.gap);
+            delta.remove_base(ordinal.gap, Some(&rule.criteria));
             self.removed += 1;
         }
         Ok(rule)
@@ -189,10 +189,9 @@ impl<A> LiveMatcher<A> {
     }
 
     /// Whether so much has changed since the rules were compiled that lookups take notably longer: more
-    /// than 64 rules inserted, or one in ten removed.
+    /// than 64 rules were inserted or removed.
     pub fn is_rebuild_due(&self) -> bool {
-        let compiled: usize = self.current.base.chains.iter().map(|chain| chain.keys.len()).sum();
-        self.inserted() > FEW || self.removed * 10 > compiled
+        self.inserted() + self.removed > FEW
     }
 
     /// How many rules were inserted since the rules were compiled and are still there.

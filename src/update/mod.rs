@@ -5,11 +5,12 @@
 //! # How it works
 //!
 //! A compiled rule set is the *base*. What has changed since it was compiled lies beside it, chain by
-//! chain: a bit for each base rule that was removed, and an *overlay* of the rules that were
-//! inserted. A packet is looked up in both, and whichever rule comes first counts; where the base
-//! answers with a rule that is gone, it is asked for the next match, and for that it keeps the rules
-//! that others hide. Now and then the changes are folded into a new base, on whatever thread the
-//! caller likes ([`LiveMatcher::start_rebuild`]).
+//! chain: an *overlay* of the rules that were inserted, and those that were removed. A packet that
+//! none of these matches is decided by the base alone, as if nothing had changed. For one that an
+//! inserted rule matches, whichever rule comes first counts. One that a removed rule matches is looked
+//! up in a second compiled form, which keeps the rules that others hide, until a rule is found that
+//! is still there. Now and then the changes are folded into a new base, on whatever thread the caller
+//! likes ([`LiveMatcher::start_rebuild`]).
 //!
 //! Nothing that a reader can see is ever changed. [`LiveMatcher::publish`] makes a new snapshot, which
 //! shares with the one before it all that is the same; everything that was changed between two calls

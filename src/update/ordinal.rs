@@ -49,6 +49,7 @@ pub(super) fn even(count: usize) -> impl Iterator<Item = u64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use super::*;
 

@@ -130,6 +130,7 @@ fn spread(first: &[u8], last: &[u8], which: &[usize], allow: &mut impl FnMut(usi
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use super::*;
     use crate::packet::Protocol;

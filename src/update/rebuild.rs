@@ -59,12 +59,14 @@ impl<A: Clone + PartialEq> Base<A> {
         chains: Vec<BaseChain<A>>,
         config: &Config,
     ) -> Result<Self, BuildError> {
-        let config = Config { keep_hidden: true, ..config.clone() };
-        let compiled = Compiled::stateless(rules, &config)?;
+        let compiled = Compiled::stateless(rules, config)?;
+        // Seldom looked at: it should be small and soon there.
+        let whole = Config { keep_hidden: true, memory_budget: 0, ..config.clone() };
+        let whole = Compiled::stateless(rules, &whole)?;
         let decides = |rule: &Arc<Rule<A>>| matches!(rule.target, Target::Action(_));
         let decides = chains.first().is_none_or(|chain| chain.rules.iter().all(decides));
         let keys = chains.first().map_or_else(Box::default, |chain| chain.keys.clone());
-        Ok(Self { compiled, keys, chains, decides })
+        Ok(Self { compiled, whole, keys, chains, decides })
     }
 }
 
@@ -148,7 +150,8 @@ impl<A> LiveMatcher<A> {
         let compiled = base.chains.get(chain.index()).map_or(&[][..], |chain| &chain.keys);
         for (key, index) in compiled.iter().zip(0..) {
             if self.slots.held(*key).is_none() {
-                self.delta(chain).remove_base(index);
+                let rule = base.rule(chain, index).map(|rule| &rule.criteria);
+                self.delta(chain).remove_base(index, rule);
                 self.removed += 1;
             }
         }

@@ -37,6 +37,9 @@ const BATCH: usize = 64;
 #[derive(Debug)]
 pub(super) struct Base<A> {
     pub(super) compiled: Compiled<'static, Own<A>>,
+    /// The same rules, without leaving out those that others hide: for packets that a removed rule
+    /// matches, which what it hid may match as well.
+    pub(super) whole: Compiled<'static, Own<A>>,
     /// Those of the base chain once more, at hand for every decision.
     pub(super) keys: Box<[RuleKey]>,
     pub(super) chains: Vec<BaseChain<A>>,
@@ -57,8 +60,9 @@ impl<A> Snapshot<A> {
     ///
     /// # Complexity
     ///
-    /// A lookup in the compiled rules, one more for each removed rule that it meets, and for every 64
-    /// inserted rules of a chain some 13 reads (IPv4) or 21 (IPv6). Never panics, never allocates.
+    /// A lookup in the compiled rules, and for every 64 changes since they were compiled some 8 reads
+    /// (IPv4) or 16 (IPv6); for packets that a removed rule matches one more lookup for each of them.
+    /// Never panics, never allocates.
     #[inline]
     pub fn classify(&self, packet: &Packet) -> Decision<'_, A, RuleKey> {
         self.decide(packet, None)
@@ -144,9 +148,7 @@ impl<A> Snapshot<A> {
         rule: Option<RuleId>,
         action: &'s A,
     ) -> Decision<'s, A, RuleKey> {
-        let own = &self.own;
-        let changed = rule.is_some_and(|rule| own.is_removed(rule.index)) || own.may_match(packet);
-        let found = match changed {
+        let found = match self.own.may_match(packet) {
             true => self.first(packet, tracked, rule.map(|rule| (rule.index, action))),
             false => rule.and_then(|rule| Some((self.base.key(rule.chain, rule.index)?, action))),
         };
@@ -163,9 +165,9 @@ impl<A> Snapshot<A> {
         mut found: Option<(u32, &'s A)>,
     ) -> Option<(RuleKey, &'s A)> {
         let (base, own, mark) = (&self.base, &self.own, packet.mark);
-        while let Some((index, _)) = found.filter(|(index, _)| own.is_removed(*index)) {
-            let next = base.compiled.first_at(packet, tracked, ChainId::BASE, index + 1, mark);
-            found = next.and_then(|next| Some((next.index, base.action(next)?)));
+        if own.has_removed() {
+            let kept = self.next_of_base(packet, tracked, mark, Place::START);
+            found = kept.and_then(|kept| Some((kept.index, base.action(kept)?)));
         }
         let before = found.map_or(Ordinal::LAST, |(index, _)| Ordinal::of_base(index));
         let asked = Asked { packet, tracked, interfaces: &self.interfaces };
@@ -240,16 +242,9 @@ impl<A> Snapshot<A> {
         mark: u32,
         Place { chain, after }: Place,
     ) -> Option<(Ordinal, RuleKey, &Rule<A>)> {
-        let compiled = &self.base.compiled;
         let delta = self.delta(chain);
-        let is_removed = |index: u32| delta.is_some_and(|delta| delta.is_removed(index));
-        let in_base = self.base.len(chain) > 0;
-        let first_at = |least| compiled.first_at(packet, tracked, chain, least, mark);
-        let mut found = in_base.then(|| first_at(after.map_or(0, Ordinal::next_base))).flatten();
-        while let Some(removed) = found.filter(|found| is_removed(found.index)) {
-            found = first_at(removed.index + 1);
-        }
-        let index = found.map(|found| found.index);
+        let index = self.next_of_base(packet, tracked, mark, Place { chain, after });
+        let index = index.map(|found| found.index);
         let before = index.map_or(Ordinal::LAST, Ordinal::of_base);
         let asked = Asked { packet, tracked, interfaces: &self.interfaces };
         if let Some(entry) = delta.and_then(|delta| delta.first(&asked, mark, after, before)) {
@@ -258,7 +253,29 @@ impl<A> Snapshot<A> {
         Some((before, self.base.key(chain, index?)?, self.base.rule(chain, index?)?))
     }
 
-    #[inline]
+    /// The first rule of the base behind a place that matches and is still there.
+    fn next_of_base(
+        &self,
+        packet: &Packet,
+        tracked: Option<Tracked>,
+        mark: u32,
+        Place { chain, after }: Place,
+    ) -> Option<FirstAt<'_, A>> {
+        if self.base.len(chain) == 0 {
+            return None;
+        }
+        let delta = self.delta(chain).filter(|delta| delta.has_removed());
+        let compiled = if delta.is_some() { &self.base.whole } else { &self.base.compiled };
+        let mut least = after.map_or(0, Ordinal::next_base);
+        loop {
+            let found = compiled.first_at(packet, tracked, chain, least, mark)?;
+            if delta.is_none_or(|delta| !delta.is_removed(found.index)) {
+                return Some(found);
+            }
+            least = found.index + 1;
+        }
+    }
+
     pub(super) fn delta(&self, chain: ChainId) -> Option<&Delta<A>> {
         if chain == ChainId::BASE {
             return Some(&self.own);
