@@ -75,9 +75,15 @@ impl Model {
     pub(super) fn check(&mut self, packets: &[Named]) {
         let rules = self.rule_set();
         let snapshot = self.live.publish();
-        for packet in packets {
-            self.check_packet(&rules, &snapshot, packet);
+        let numbered: Vec<Packet> =
+            packets.iter().map(|packet| packet.numbered(|name| snapshot.interface(name))).collect();
+        for (named, packet) in packets.iter().zip(&numbered) {
+            self.check_packet(&rules, &snapshot, named, packet);
         }
+        let mut together = vec![snapshot.classify(&numbered[0]); numbered.len()];
+        snapshot.classify_batch(&numbered, &mut together);
+        let alone: Vec<_> = numbered.iter().map(|packet| snapshot.classify(packet)).collect();
+        assert_eq!(together, alone);
     }
 
     /// Compares places and keys with lists.
@@ -96,22 +102,18 @@ impl Model {
         }
     }
 
-    fn check_packet(&self, rules: &RuleSet, snapshot: &Snapshot, named: &Named) {
+    fn check_packet(&self, rules: &RuleSet, snapshot: &Snapshot, named: &Named, packet: &Packet) {
         let own = named.numbered(|name| rules.interface(name));
         let mut effects: Vec<(RuleKey, Effect)> = Vec::new();
         let expected = rules.walk(&own, None, |id, effect| effects.push((self.key(id), effect)));
         let rule = expected.rule.map(|id| self.key(id));
-        let packet = named.numbered(|name| snapshot.interface(name));
-        let mut decisions = vec![snapshot.classify(&packet); 72];
-        snapshot.classify_batch(&[packet; 71], &mut decisions[1..]);
-        for decision in decisions {
-            let shown = || format!("{packet:?}\nof {named:?}\n{rules}");
-            assert_eq!((decision.rule, decision.action), (rule, expected.action), "{}", shown());
-            assert_eq!(decision.fragment, expected.fragment);
-            assert_eq!(decision.malformed, expected.malformed);
-        }
+        let decision = snapshot.classify(packet);
+        let shown = || format!("{packet:?}\nof {named:?}\n{rules}");
+        assert_eq!((decision.rule, decision.action), (rule, expected.action), "{}", shown());
+        assert_eq!(decision.fragment, expected.fragment);
+        assert_eq!(decision.malformed, expected.malformed);
         let mut seen = Vec::new();
-        let walked = snapshot.walk(&packet, |key, effect| seen.push((key, effect)));
+        let walked = snapshot.walk(packet, |key, effect| seen.push((key, effect)));
         assert_eq!((walked.rule, walked.action), (rule, expected.action));
         assert_eq!(seen, effects);
         let key = packet.flow_key();
@@ -140,7 +142,7 @@ impl Named {
     /// The packet with its interfaces numbered.
     fn numbered(&self, number: impl Fn(&str) -> Option<portcullis::packet::InterfaceId>) -> Packet {
         let [input, output] =
-            [0, 1].map(|i| self.interfaces[i].as_deref().and_then(|name| number(name)));
+            [0, 1].map(|i| self.interfaces[i].as_deref().and_then(&number));
         let mut packet = self.packet;
         (packet.in_interface, packet.out_interface) = (input, output);
         packet
