@@ -7,6 +7,8 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod align;
+mod assert;
+mod claim;
 mod correlated;
 mod difference;
 mod error;
@@ -16,12 +18,14 @@ mod query;
 mod question;
 mod reach;
 mod redundant;
+mod refuted;
 mod region;
 mod space;
 mod walk;
 mod witness;
 mod words;
 
+pub use claim::Scope;
 pub use correlated::Correlated;
 pub use difference::Difference;
 pub use error::{AnalysisError, GaveUp};
@@ -30,6 +34,7 @@ pub use field::Field;
 pub use query::Decided;
 pub use question::Analysis;
 pub use reach::{Agreement, Reach, Shadowed};
+pub use refuted::Refuted;
 pub use region::Region;
 pub use space::Packets;
 pub use witness::Witness;

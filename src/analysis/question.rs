@@ -6,7 +6,7 @@ use crate::rule::{Action, ChainId, Criteria, Interfaces, RuleId, RuleSet};
 /// Questions about a rule set, answered exactly: not for a sample of packets but for all that there
 /// can be, over all fields and chains.
 ///
-/// Whatever is said to be possible comes with a [`Witness`], a packet that has been put to
+/// Whatever is said to be possible comes with a [`Witness`](super::Witness), a packet that has been put to
 /// [`RuleSet::first_match`].
 ///
 /// Some questions about some rules take more work than there is time for, whatever the method. One

@@ -1,5 +1,6 @@
 //! Answers about rules, compared with the definition and with brute force.
 
+mod claims;
 mod correlated;
 mod difference;
 mod explain;

@@ -5,7 +5,7 @@ mod print;
 mod properties;
 mod read;
 
-use portcullis::RuleSet;
+use portcullis::{Criteria, RuleSet};
 
 /// The shape of the text form: everything that it can say, as it is printed.
 pub(crate) const EVERYTHING: &str = r#"default reject with admin-prohibited
@@ -45,4 +45,34 @@ chain "two words"
 fn what_is_printed_is_what_was_read() {
     let rules: RuleSet = EVERYTHING.parse().unwrap();
     assert_eq!(rules.to_string(), EVERYTHING);
+}
+
+#[test]
+fn criteria_read_back_without_their_rules() {
+    let rules: RuleSet = EVERYTHING.parse().unwrap();
+    for rule in rules.chains().iter().flat_map(|chain| chain.rules()) {
+        let text = rule.criteria.to_string();
+        assert_eq!(text.parse::<Criteria>().unwrap_or_else(|e| panic!("{e}")), rule.criteria);
+    }
+    assert_eq!(
+        "\u{feff}# all\n any # remark\n\n".parse::<Criteria>().unwrap(),
+        Criteria::default()
+    );
+}
+
+#[test]
+fn what_is_no_criteria_is_an_error_with_its_place() {
+    for (text, message) in [
+        ("", "line 1, column 1: expected criteria, or `any`, found none"),
+        ("tcp\n udp", "line 2, column 2: expected nothing after the criteria, found `udp`"),
+        ("accept tcp", "line 1, column 1: expected a criterion such as"),
+        (
+            "tcp comment \"x\" to any port 22",
+            "line 1, column 5: expected criteria alone, as a comment belongs to a rule, found `comment`",
+        ),
+        ("comment \"x\"", "line 1, column 12: expected criteria, or `any` for a rule"),
+    ] {
+        let error = text.parse::<Criteria>().unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+    }
 }

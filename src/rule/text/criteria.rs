@@ -23,6 +23,24 @@ pub(super) fn parse(line: &mut Line<'_>) -> Result<(Criteria, Option<Box<str>>),
     }
 }
 
+/// [`parse`] of criteria that belong to no rule, and so have no comment.
+pub(super) fn alone(line: &mut Line<'_>) -> Result<Criteria, Failure> {
+    let mut words = *line;
+    let (criteria, comment) = parse(line)?;
+    if comment.is_none() {
+        return Ok(criteria);
+    }
+    loop {
+        match words.next()? {
+            Token::Word(word) if word.text == "comment" => {
+                return Err(word.expected("criteria alone, as a comment belongs to a rule"));
+            }
+            Token::End(_) => return Ok(criteria),
+            _ => {}
+        }
+    }
+}
+
 /// The words that begin a criterion, besides the names of protocols.
 const KEYWORDS: [&str; 30] = [
     "any",

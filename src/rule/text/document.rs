@@ -6,12 +6,13 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::str::FromStr;
 
+use super::criteria;
 use super::display::ChainName;
 use super::error::{Failure, TextError};
 use super::lexer::{Line, Word};
 use super::line::{Name, Statement, statement};
 use super::suggest::nearest;
-use crate::rule::{Action, ChainId, Reject, Rule, RuleSet, Target};
+use crate::rule::{Action, ChainId, Criteria, Reject, Rule, RuleSet, Target};
 
 /// Reads the [text form](super); a text that states no default drops.
 impl FromStr for RuleSet<Action> {
@@ -63,16 +64,40 @@ impl FromStr for Rule<Action> {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, TextError> {
-        let mut last = SourceLine { number: 1, text: "" };
-        let mut rule = None;
-        for line in lines(text) {
-            let again = rule.is_some();
-            let fail = |failure| line.error(failure);
-            rule = Some(single_rule(line.text, again).map_err(fail)?);
-            last = line;
-        }
-        rule.ok_or_else(|| last.error(Failure::new(0..0, "a rule").found("none")))
+        only_line(text, "a rule", single_rule)
     }
+}
+
+/// Reads the criteria of a rule without its target, as [`Display`](core::fmt::Display) prints them:
+/// `tcp to any port 22`, or `any`. Blank lines and remarks may be around them, a comment may not.
+impl FromStr for Criteria {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        only_line(text, "criteria, or `any`", |text, again| {
+            let mut line = Line::new(text);
+            match again {
+                true => Err(line.peek()?.word().expected("nothing after the criteria")),
+                false => criteria::alone(&mut line),
+            }
+        })
+    }
+}
+
+/// Reads the only line of a text that says something; `read` is told whether it is another one.
+fn only_line<T>(
+    text: &str,
+    expected: &'static str,
+    read: impl Fn(&str, bool) -> Result<T, Failure>,
+) -> Result<T, TextError> {
+    let mut last = SourceLine { number: 1, text: "" };
+    let mut found = None;
+    for line in lines(text) {
+        let fail = |failure| line.error(failure);
+        found = Some(read(line.text, found.is_some()).map_err(fail)?);
+        last = line;
+    }
+    found.ok_or_else(|| last.error(Failure::new(0..0, expected).found("none")))
 }
 
 fn single_rule(text: &str, again: bool) -> Result<Rule<Action>, Failure> {
