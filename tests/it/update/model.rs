@@ -141,8 +141,7 @@ impl Model {
 impl Named {
     /// The packet with its interfaces numbered.
     fn numbered(&self, number: impl Fn(&str) -> Option<portcullis::packet::InterfaceId>) -> Packet {
-        let [input, output] =
-            [0, 1].map(|i| self.interfaces[i].as_deref().and_then(&number));
+        let [input, output] = [0, 1].map(|i| self.interfaces[i].as_deref().and_then(&number));
         let mut packet = self.packet;
         (packet.in_interface, packet.out_interface) = (input, output);
         packet

@@ -8,7 +8,7 @@ use portcullis::update::{LiveMatcher, Position, Reader, Rebuild};
 use portcullis::{Action, ChainId, Config, FlowKey, Protocol, Rule, RuleSet};
 
 const PORTS: u16 = 16;
-const CHANGES: u16 = 1000;
+const CHANGES: u16 = 400;
 
 fn key(port: u16) -> FlowKey {
     let (src, dst) = ("10.0.0.1:1000".parse().unwrap(), ([192, 0, 2, 1], port).into());
