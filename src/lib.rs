@@ -174,7 +174,7 @@ pub use simd::Backend;
 #[cfg(all(feature = "alloc", feature = "parse"))]
 pub use stateful::Judged;
 #[cfg(feature = "alloc")]
-pub use stateful::{Order, StatefulMatcher, Verdict};
+pub use stateful::{Order, RuleChange, StatefulMatcher, Verdict};
 pub use stateless::StatelessMatcher;
 #[cfg(feature = "alloc")]
 pub use tree::Stats;

@@ -7,9 +7,11 @@ use crate::tree::{Compiled, Own};
 #[cfg(feature = "parse")]
 mod arrival;
 mod batch;
+mod change;
 
 #[cfg(feature = "parse")]
 pub use arrival::Judged;
+pub use change::RuleChange;
 
 /// Judges each packet together with the connection it belongs to.
 ///
@@ -119,7 +121,7 @@ impl<A: Clone + PartialEq + Verdict, C> StatefulMatcher<A, C> {
     }
 
     /// Compiles another rule set and goes on with it. Connections stay as they are, also those
-    /// that the new rules would not have accepted.
+    /// that the new rules would not have accepted; [`change_rules`](Self::change_rules) can cut them.
     ///
     /// # Errors
     ///

@@ -26,7 +26,7 @@ pub(super) struct Entry {
 }
 
 /// What is known of a connection by the states of its protocol.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::large_enum_variant, reason = "entries are of one size; most of them are TCP's")]
 pub(super) enum Track {
     /// A protocol without states.

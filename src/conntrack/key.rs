@@ -1,5 +1,7 @@
 use core::net::IpAddr;
 
+use super::IcmpQuery;
+use super::helper::Expectation;
 use super::icmp::Role;
 use super::sip::Sip;
 use crate::packet::{
@@ -202,6 +204,33 @@ impl Flow {
         Some(Self::between_ends(&key.addrs, key.protocol, ports, NO_ZONE))
     }
 
+    /// The flow that a packet opens whose 5-tuple and query these are, as tables show them; `None`
+    /// if there is none.
+    pub(super) fn of_saved(original: &FlowKey, query: Option<IcmpQuery>) -> Option<Self> {
+        let FlowKey { addrs, src_port, dst_port, protocol } = *original;
+        let ports = Ports { src: src_port, dst: dst_port };
+        if let Some(query) = query {
+            let known = is_icmp(&addrs, protocol) && ports == NO_PORTS;
+            let flow = Self::of_query(&addrs, query.icmp_type, query.code, query.identifier);
+            return flow.filter(|flow| known && flow.may_open);
+        }
+        let known = match protocol {
+            Protocol::ICMP | Protocol::ICMPV6 => false,
+            NO_NEXT_HEADER if addrs.family() == Family::V6 => false,
+            protocol if tracks_ports(protocol) => true,
+            Protocol::GRE => src_port == 0,
+            _ => ports == NO_PORTS,
+        };
+        known.then(|| Self::between_ends(&addrs, protocol, ports, NO_ZONE))
+    }
+
+    /// A flow that fulfils an expectation, in zone 0; `None` if none can.
+    pub(super) fn of_expected(expected: &Expectation) -> Option<Self> {
+        let addrs = Addrs::new(expected.src, expected.dst).ok()?;
+        let ports = Ports { src: expected.src_port.unwrap_or(0), dst: expected.dst_port };
+        Self::of_ports(&addrs, expected.protocol, ports)
+    }
+
     /// The flow of packets with these ports; `None` if its protocol has none.
     pub(super) fn of_ports(addrs: &Addrs, protocol: Protocol, ports: Ports) -> Option<Self> {
         tracks_ports(protocol).then(|| Self::between_ends(addrs, protocol, ports, NO_ZONE))
@@ -329,6 +358,19 @@ impl Target {
         &self.to
     }
 
+    /// The same as helpers announce it, the source port only `with_port`.
+    pub(super) fn expectation(&self, with_port: bool, seconds: u32) -> Expectation {
+        let from = Key { low: self.from, ..self.to };
+        Expectation {
+            protocol: self.to.protocol(),
+            src: from.address(End::Low),
+            src_port: with_port.then_some(self.from_port),
+            dst: self.to.address(End::Low),
+            dst_port: self.to.low_id(),
+            seconds,
+        }
+    }
+
     /// Whether both are the same, source ports only `with_port`.
     pub(super) fn fits(&self, other: &Self, with_port: bool) -> bool {
         let same_port = !with_port || self.from_port == other.from_port;
@@ -427,6 +469,12 @@ impl Key {
 
     const fn high_id(&self) -> u16 {
         (self.rest >> 16) as u16
+    }
+
+    /// What the queries have in common, if it is a key of ICMP.
+    pub(super) fn query(&self) -> Option<IcmpQuery> {
+        let [icmp_type, code] = self.high_id().to_be_bytes();
+        self.is_icmp().then(|| IcmpQuery { icmp_type, code, identifier: self.low_id() })
     }
 
     /// The address of one end.

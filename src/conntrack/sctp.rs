@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::Timeouts;
+use super::saved::{Reader, SavedError, Writer};
 use crate::packet::{Direction, SctpChunk, SctpHeader};
 
 /// How far an SCTP association has got, as its packets show it.
@@ -12,6 +13,8 @@ use crate::packet::{Direction, SctpChunk, SctpHeader};
 /// Linux `nf_conntrack_proto_sctp.c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "SCREAMING_SNAKE_CASE"))]
 pub enum SctpState {
     /// The opener's INIT, an abort, or the end of a shutdown.
     Closed,
@@ -76,6 +79,8 @@ impl fmt::Display for SctpState {
 
 /// What is known of one association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub(super) struct SctpTrack {
     state: SctpState,
     opener: Side,
@@ -87,6 +92,8 @@ pub(super) struct SctpTrack {
 
 /// What is known of one end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 struct Side {
     /// The verification tag of the packets that it sends; 0 while unknown.
     tag: u32,
@@ -119,6 +126,32 @@ const OWN_TAG_RULES: [u8; 7] = [
     SctpChunk::HEARTBEAT,
     SctpChunk::HEARTBEAT_ACK,
 ];
+
+/// Associations as bytes.
+impl SctpTrack {
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.u8(self.state as u8);
+        for side in [&self.opener, &self.other] {
+            out.u32(side.tag);
+            out.u8(u8::from(side.init));
+        }
+        out.optional(self.stray_heartbeat, |direction, out| out.u8(direction as u8));
+    }
+
+    pub(super) fn read(input: &mut Reader<'_>) -> Result<Self, SavedError> {
+        let side = |input: &mut Reader<'_>| {
+            Ok::<_, SavedError>(Side { tag: input.u32()?, init: input.bool("open INIT")? })
+        };
+        Ok(Self {
+            state: input.one_of(&SctpState::ALL, "state of SCTP")?,
+            opener: side(input)?,
+            other: side(input)?,
+            stray_heartbeat: input.optional("stray heartbeat", |input| {
+                input.one_of(&[Direction::Original, Direction::Reply], "direction")
+            })?,
+        })
+    }
+}
 
 impl SctpTrack {
     /// The association that a packet opens, and its timeout in seconds, if it may open one.

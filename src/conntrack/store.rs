@@ -147,6 +147,16 @@ impl Store {
         self.index.numbers().filter_map(|number| self.entry(number))
     }
 
+    /// Removes the entries that are not to be kept.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&Entry) -> bool) {
+        for number in 0..self.entries.len() as u32 {
+            let entry = self.entry(number).filter(|entry| entry.key != Key::NONE);
+            if entry.is_some_and(|entry| !keep(entry)) {
+                self.remove(number);
+            }
+        }
+    }
+
     /// Puts in an entry whose key hashes to `hash` and is not there yet. There must be room.
     pub(super) fn insert(&mut self, mut entry: Entry, hash: u64) {
         let number = self.vacant;

@@ -9,9 +9,10 @@ use super::helper::{Helper, Message, Pool};
 use super::index::MAX_CAPACITY;
 use super::key::{Flow, Key, Part, Subject};
 use super::quota::Quotas;
+use super::saved::SavedConnection;
 use super::sip::Sip;
 use super::store::{Sought, Store};
-use super::{Connection, Conntrack, Limits, Lookup, Time};
+use super::{Connection, Connections, Conntrack, Limits, Lookup, Time};
 use crate::packet::{ConnFlag, ConnState, Direction, FlowKey, Packet, Refused, TcpFlags};
 use crate::simd::Chosen;
 
@@ -178,6 +179,38 @@ impl ConnTable {
         self.store.entries().filter(move |entry| !entry.is_expired(now)).map(Connection::of)
     }
 
+    /// All connections with their state, to be [imported](Self::import) into another table, in no
+    /// particular order.
+    pub fn export(&self, now: Time) -> impl Iterator<Item = SavedConnection> {
+        let entries = self.store.entries().filter(move |entry| !entry.is_expired(now));
+        entries.map(move |entry| {
+            let pool = self.pool.as_ref();
+            let help = pool.and_then(|pool| pool.saved(entry, &self.store, now));
+            SavedConnection::of(entry, help, now)
+        })
+    }
+
+    /// Enters a connection of another table, as far as it was there. If it is known here, nothing
+    /// happens. It is kept no longer than the longest timeout of this table.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be admitted, as in [`confirm`](Conntrack::confirm), or when its fields
+    /// contradict each other, which those of an exported one do not.
+    pub fn import(&mut self, saved: &SavedConnection, now: Time) -> Result<(), Refused> {
+        let longest = self.limits.timeouts.longest();
+        let (flow, entry) = saved.entry(now, longest).map_err(|_| Refused::Unsound)?;
+        let Some(hash) = self.unknown(&flow.key, now) else { return Ok(()) };
+        self.check_quotas(&flow, now)?;
+        self.make_room(now)?;
+        self.store.insert(entry, hash);
+        self.missed = None;
+        if let (Some(pool), Some(help)) = (&mut self.pool, &saved.help) {
+            pool.restore(&entry, help, &self.store, now);
+        }
+        Ok(())
+    }
+
     /// Removes all connections.
     pub fn clear(&mut self) {
         self.store.clear();
@@ -255,6 +288,12 @@ impl Conntrack for ConnTable {
             close(entry, &self.limits, now);
             self.store.rearrange(number);
         }
+    }
+}
+
+impl Connections for ConnTable {
+    fn retain(&mut self, now: Time, keep: &mut dyn FnMut(&Connection) -> bool) {
+        self.store.retain(|entry| !entry.is_expired(now) && keep(&Connection::of(entry)));
     }
 }
 

@@ -46,6 +46,12 @@ impl Time {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// The moment `duration` earlier, or [`Time::ZERO`] if that is later.
+    pub(super) fn before(self, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
+
     pub(super) const fn after_secs(self, secs: u32) -> Self {
         Self(self.0.saturating_add(secs as u64 * 1_000_000_000))
     }

@@ -2,7 +2,7 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 
-use super::Time;
+use super::{Connection, Time};
 use crate::packet::{ConnFlag, ConnState, ConnStatus, Direction, Packet, Refused, Tracked};
 
 /// A connection tracker: what a [`StatefulMatcher`](crate::StatefulMatcher) asks about packets.
@@ -119,6 +119,17 @@ pub trait Conntrack {
     }
 }
 
+/// A connection tracker that can go through its connections.
+pub trait Connections {
+    /// Shows every connection to `keep`, in no particular order, and removes those for which it
+    /// says no. Expired ones may be removed unseen.
+    ///
+    /// # Complexity
+    ///
+    /// Unlike the methods of [`Conntrack`], this takes time for every connection.
+    fn retain(&mut self, now: Time, keep: &mut dyn FnMut(&Connection) -> bool);
+}
+
 /// What [`Conntrack::look_up`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -230,5 +241,17 @@ impl<C: Conntrack + ?Sized> Conntrack for Box<C> {
 
     fn reset(&mut self, packet: &Packet, now: Time) {
         (**self).reset(packet, now);
+    }
+}
+
+impl<C: Connections + ?Sized> Connections for &mut C {
+    fn retain(&mut self, now: Time, keep: &mut dyn FnMut(&Connection) -> bool) {
+        (**self).retain(now, keep);
+    }
+}
+
+impl<C: Connections + ?Sized> Connections for Box<C> {
+    fn retain(&mut self, now: Time, keep: &mut dyn FnMut(&Connection) -> bool) {
+        (**self).retain(now, keep);
     }
 }

@@ -284,6 +284,8 @@ pub enum Refused {
     Unreadable,
     /// The packet announces a connection that another one has announced already.
     AlreadyExpected,
+    /// A [saved connection](crate::conntrack::saved) contradicts itself.
+    Unsound,
 }
 
 impl fmt::Display for Refused {
@@ -296,6 +298,7 @@ impl fmt::Display for Refused {
             Self::ZoneLimit => "the zone has as many connections as Limits::per_zone allows",
             Self::Unreadable => "the packet announces a connection and is cut short or malformed",
             Self::AlreadyExpected => "the connection that the packet announces is expected already",
+            Self::Unsound => "the saved connection contradicts itself",
         })
     }
 }

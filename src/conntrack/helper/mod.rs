@@ -84,6 +84,8 @@ impl Message<'_> {
 /// A connection that another one has announced. It is expected in the zone of that one, until that
 /// one ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Expectation {
     /// Its protocol, one with ports.
     pub protocol: Protocol,

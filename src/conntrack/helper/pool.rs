@@ -8,9 +8,10 @@ use super::super::Time;
 use super::super::entry::Entry;
 use super::super::key::{Flow, Key, Target};
 use super::super::rings::Rings;
+use super::super::saved::Help;
 use super::super::store::Store;
 use super::{Expectation, Helper, MAX_EXPECTED, MEMORY_WORDS, Message};
-use crate::packet::{Addrs, Ports, Refused};
+use crate::packet::Refused;
 
 /// The helpers of a table, the connections that they read, and what these have announced. All its
 /// memory is taken when it is made.
@@ -101,6 +102,44 @@ impl Pool {
         announced
             .iter()
             .try_for_each(|expectation| self.expect(number, expectation, most, store, now))
+    }
+
+    /// What is known of the connection of `entry`, if it is read.
+    pub(in super::super) fn saved(&self, entry: &Entry, store: &Store, now: Time) -> Option<Help> {
+        let is_it = |number: &u32| {
+            let master = self.masters.get(*number as usize);
+            master.is_some_and(|master| master.key == entry.key && master.created == entry.created)
+        };
+        let number = self.index.find(store.hash(&entry.key), is_it)?;
+        let master = self.masters.get(*number as usize)?;
+        let live = master.expected.iter().flatten().filter(|expected| now < expected.until);
+        let mut oldest_first: SmallVec<[&Expected; MAX_EXPECTED]> = live.collect();
+        oldest_first.sort_by_key(|expected| expected.since);
+        let expected = oldest_first.iter().map(|expected| expected.announced(now)).collect();
+        Some(Help { memory: master.memory, expected })
+    }
+
+    /// Takes up what is known of the connection of `entry`, which is there, if there is a helper
+    /// that reads it. What another connection has announced stays.
+    pub(in super::super) fn restore(
+        &mut self,
+        entry: &Entry,
+        help: &Help,
+        store: &Store,
+        now: Time,
+    ) {
+        let original = entry.key.flow_key(entry.opener);
+        let helper = self.helpers.iter().find(|helper| helper.reads(&original));
+        let Some(most) = helper.map(|helper| helper.max_expected().min(MAX_EXPECTED)) else {
+            return;
+        };
+        let Some(number) = self.master(entry, store) else { return };
+        if let Some(master) = self.masters.get_mut(number as usize) {
+            master.memory = help.memory;
+        }
+        for expectation in &help.expected {
+            let _ = self.expect(number, expectation, most, store, now);
+        }
     }
 
     /// The place of the expectation that the first packet of `flow` fulfils.
@@ -291,15 +330,19 @@ impl Master {
 
 impl Expected {
     fn new(expectation: &Expectation, zone: u16, now: Time) -> Option<Self> {
-        let addrs = Addrs::new(expectation.src, expectation.dst).ok()?;
-        let ports = Ports { src: expectation.src_port.unwrap_or(0), dst: expectation.dst_port };
-        let flow = Flow::of_ports(&addrs, expectation.protocol, ports)?;
+        let flow = Flow::of_expected(expectation)?;
         Some(Self {
             target: flow.in_zone(zone).target(),
             from_port: expectation.src_port.is_some(),
             since: now,
             until: now.after_secs(expectation.seconds),
         })
+    }
+
+    fn announced(&self, now: Time) -> Expectation {
+        let left = self.until.since(now);
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        self.target.expectation(self.from_port, u32::try_from(seconds).unwrap_or(u32::MAX))
     }
 
     fn is_fulfilled_by(&self, target: &Target) -> bool {

@@ -1,6 +1,7 @@
 //! TCP connections: the state table by direction and kind of segment, and the windows of both
 //! ends, as Linux's nf_conntrack has them.
 
+mod saved;
 mod state_table;
 mod window;
 
@@ -16,6 +17,8 @@ use crate::packet::{Direction, TcpFlags, TcpSegment};
 /// What is known of one TCP connection. What the usual segment changes is all in the windows, so
 /// that it can have a cache line of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 #[repr(C)]
 pub(super) struct TcpTrack {
     state: TcpState,
@@ -93,6 +96,11 @@ impl TcpTrack {
         let seconds = track.seconds(kind, tracking, timeouts);
         let unanswered = seconds.min(timeouts.tcp_unacknowledged);
         (track, if syn { seconds } else { unanswered })
+    }
+
+    /// Whether its start was not seen.
+    pub(super) fn was_picked_up(&self) -> bool {
+        self.windows.side(Direction::Original).marks.has(Marks::LIBERAL)
     }
 
     pub(super) const fn state(&self) -> TcpState {

@@ -8,6 +8,8 @@ use crate::packet::{Direction, TcpFlags};
 ///
 /// Linux `nf_conntrack_proto_tcp.c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "SCREAMING_SNAKE_CASE"))]
 #[repr(u8)]
 pub enum TcpState {
     /// The opener's SYN.
@@ -77,6 +79,8 @@ impl fmt::Display for TcpState {
 
 /// What a segment's flags make of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub(super) enum Kind {
     Syn,
     SynAck,
@@ -86,6 +90,9 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Every kind, in the order of their numbers.
+    pub(super) const ALL: [Self; 5] = [Self::Syn, Self::SynAck, Self::Fin, Self::Ack, Self::Rst];
+
     /// Whether the kind of a segment with these flags is [`Kind::Ack`].
     #[inline(always)]
     pub(super) const fn is_ack(flags: TcpFlags) -> bool {

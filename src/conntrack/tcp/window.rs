@@ -12,23 +12,26 @@ use crate::packet::{Direction, SackBlock, TcpFlags, TcpSegment};
 /// Guido van Rooij, "Real Stateful TCP Packet Filtering in IP Filter" (2001), as Linux
 /// `nf_conntrack_proto_tcp.c` has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub(super) struct Side {
     /// Just after the highest sequence number sent.
     pub(super) end: u32,
     /// Just after the highest one that the other end lets it send.
-    max_end: u32,
+    pub(super) max_end: u32,
     /// The largest window that it announced, scaled; 0 until it has sent a segment.
-    max_window: u32,
+    pub(super) max_window: u32,
     /// The highest acknowledgement that it sent, if `Marks::ACKED`.
     pub(super) max_ack: u32,
     /// The shift count of its windows.
-    scale: u8,
+    pub(super) scale: u8,
     pub(super) marks: Marks,
 }
 
 /// Facts about one end, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks(u8);
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+pub(super) struct Marks(pub(super) u8);
 
 impl Marks {
     /// It offered window scaling.
@@ -36,7 +39,7 @@ impl Marks {
     /// It offered selective acknowledgement.
     const SACKS: Self = Self(2);
     /// What it sends is let through whatever its numbers: its start was not seen.
-    const LIBERAL: Self = Self(4);
+    pub(super) const LIBERAL: Self = Self(4);
     /// It sent an acknowledgement.
     pub(super) const ACKED: Self = Self(8);
     /// It sent data that is not acknowledged yet.
@@ -46,6 +49,11 @@ impl Marks {
 
     pub(super) const fn has(self, mark: Self) -> bool {
         self.0 & mark.0 != 0
+    }
+
+    /// Whether there are bits that mean nothing.
+    pub(super) const fn has_unknown(self) -> bool {
+        self.0 > 0b11_1111
     }
 
     pub(super) const fn set(&mut self, mark: Self) {
@@ -126,9 +134,11 @@ impl Side {
 
 /// What a SYN's options offer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub(super) struct Offers {
-    scale: Option<u8>,
-    sacks: bool,
+    pub(super) scale: Option<u8>,
+    pub(super) sacks: bool,
 }
 
 impl Offers {
@@ -151,6 +161,8 @@ pub(super) enum Fit {
 /// The two ends' windows, and the last segment that only acknowledges: sent again and again, it
 /// tells of a connection in trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize, ::serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub(super) struct Windows {
     /// The opener's and the other end's.
     sides: [Side; 2],

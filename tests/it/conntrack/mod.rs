@@ -2,12 +2,14 @@
 
 mod attack;
 mod batch;
+mod change;
 mod differential;
 mod helper;
 mod matcher;
 mod model;
 mod protocols;
 mod quota;
+mod saved;
 mod script;
 mod sctp;
 mod table;

@@ -5,7 +5,7 @@
 //! left out; numbers are counted from each side's initial one; after the colon stands what the
 //! packet is and the TCP state that it leaves behind, `-` for none.
 
-use portcullis::conntrack::{Conntrack, Limits, TcpTracking};
+use portcullis::conntrack::{Conntrack, Limits, TcpTracking, Time, saved};
 use portcullis::packet::{SackBlock, TcpFlags, TcpSegment, Transport};
 use portcullis::{ConnTable, FlowKey, Packet};
 
@@ -32,11 +32,19 @@ pub(super) fn play_with(tracking: TcpTracking, text: &str) {
     for starts in [[1000, 5000], [u32::MAX - 2, 0], [0x7fff_fffd, u32::MAX]] {
         let mut table = ConnTable::new(&Limits::new(4).tcp(tracking), [3; 16]);
         run(&mut table, Script { text, starts });
+        // The same with another table for each segment.
+        let mut table = ConnTable::new(&Limits::new(4).tcp(tracking), [3; 16]);
+        run_with(&mut table, Script { text, starts }, moved);
     }
 }
 
 /// Plays a script on `table`; everything that may be confirmed is.
 pub(super) fn run(table: &mut ConnTable, script: Script<'_>) {
+    run_with(table, script, |_, _| {});
+}
+
+/// The same with something done to the table before each segment.
+fn run_with(table: &mut ConnTable, script: Script<'_>, before: impl Fn(&mut ConnTable, Time)) {
     let mut now = at(0);
     for line in script.text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (line, expected) = line.split_once(" :").unwrap();
@@ -51,6 +59,7 @@ pub(super) fn run(table: &mut ConnTable, script: Script<'_>) {
             None => line,
         };
         let packet = segment_from(line, script.starts);
+        before(table, now);
         let found = table.look_up(&packet, now);
         if found.tentative {
             table.confirm(&packet, now).unwrap();
@@ -59,6 +68,15 @@ pub(super) fn run(table: &mut ConnTable, script: Script<'_>) {
         let connection = table.connection(&packet.flow_key(), now);
         let left = connection.and_then(|connection| connection.tcp_state);
         assert_eq!(left.map_or("-", |state| state.name()), tcp_state, "{line} {:?}", script.starts);
+    }
+}
+
+/// Puts an empty table in its place and moves the connections there.
+fn moved(table: &mut ConnTable, now: Time) {
+    let bytes = saved::to_bytes(table.export(now));
+    *table = ConnTable::new(table.limits(), [4; 16]);
+    for connection in saved::from_bytes(&bytes).unwrap() {
+        table.import(&connection, now).unwrap();
     }
 }
 

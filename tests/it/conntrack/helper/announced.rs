@@ -15,8 +15,8 @@ use super::super::{accept, at, reversed, udp};
 
 /// Reads UDP to port 9: each four bytes announce a port of the sender, from a port or any (0).
 #[derive(Debug)]
-struct Ports {
-    most: usize,
+pub(in crate::conntrack) struct Ports {
+    pub(in crate::conntrack) most: usize,
 }
 
 impl Helper for Ports {
@@ -57,12 +57,12 @@ fn table(helped: u32, most: usize) -> ConnTable {
 }
 
 /// A packet of the control connection of the client with this number.
-fn control(client: u8) -> Packet {
+pub(in crate::conntrack) fn control(client: u8) -> Packet {
     udp(&format!("10.0.0.{client}:7"), "192.0.2.9:9")
 }
 
 /// The client opens its control connection, if need be, and announces ports.
-fn announce(
+pub(in crate::conntrack) fn announce(
     table: &mut ConnTable,
     client: u8,
     ports: &[(u16, u16)],
@@ -79,7 +79,13 @@ fn announce(
     table.read_payload(&packet, &bytes, at(secs))
 }
 
-fn is_expected(table: &ConnTable, from_port: u16, client: u8, to: u16, secs: u64) -> bool {
+pub(in crate::conntrack) fn is_expected(
+    table: &ConnTable,
+    from_port: u16,
+    client: u8,
+    to: u16,
+    secs: u64,
+) -> bool {
     let packet = udp(&format!("192.0.2.9:{from_port}"), &format!("10.0.0.{client}:{to}"));
     table.clone().look_up(&packet, at(secs)).tracked.state == ConnState::Related
 }
