@@ -1,3 +1,5 @@
+mod target;
+
 use core::net::IpAddr;
 
 use super::IcmpQuery;
@@ -8,6 +10,8 @@ use crate::packet::{
     Addrs, Checksum, Family, FlowKey, Fragment, GreHeader, IcmpMessage, Malformed, Packet, Ports,
     Protocol, Quote,
 };
+
+pub(super) use target::Target;
 
 /// What the table makes of a packet before it looks anything up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -342,40 +346,6 @@ pub(super) struct Key {
     /// From the top: the low end's port or an ICMP identifier, the zone, the high end's port or the
     /// type and code of an ICMP query, 16 bits each; protocol and family, 8 bits each.
     rest: u64,
-}
-
-/// One end of a flow as a key that has no other end, and the other end beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    to: Key,
-    from: [u64; 2],
-    from_port: u16,
-}
-
-impl Target {
-    /// The end that packets go to.
-    pub(super) const fn to(&self) -> &Key {
-        &self.to
-    }
-
-    /// The same as helpers announce it, the source port only `with_port`.
-    pub(super) fn expectation(&self, with_port: bool, seconds: u32) -> Expectation {
-        let from = Key { low: self.from, ..self.to };
-        Expectation {
-            protocol: self.to.protocol(),
-            src: from.address(End::Low),
-            src_port: with_port.then_some(self.from_port),
-            dst: self.to.address(End::Low),
-            dst_port: self.to.low_id(),
-            seconds,
-        }
-    }
-
-    /// Whether both are the same, source ports only `with_port`.
-    pub(super) fn fits(&self, other: &Self, with_port: bool) -> bool {
-        let same_port = !with_port || self.from_port == other.from_port;
-        self.to == other.to && self.from == other.from && same_port
-    }
 }
 
 /// The bits of [`Key::rest`] that are ports or the like.

@@ -1,9 +1,11 @@
+mod enter;
+
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::mem;
 use core::net::IpAddr;
 
-use super::advance::{Moved, advance, advance_if_usual, close, may_open, opened};
+use super::advance::{Moved, advance, advance_if_usual, close, may_open};
 use super::ahead::{Ahead, Prepared};
 use super::helper::{Helper, Message, Pool};
 use super::index::MAX_CAPACITY;
@@ -13,14 +15,11 @@ use super::saved::SavedConnection;
 use super::sip::Sip;
 use super::store::{Sought, Store};
 use super::{Connection, Connections, Conntrack, Limits, Lookup, Time};
-use crate::packet::{ConnFlag, ConnState, Direction, FlowKey, Packet, Refused, TcpFlags};
+use crate::packet::{ConnState, Direction, FlowKey, Packet, Refused, TcpFlags};
 use crate::simd::Chosen;
 
 /// How many entries a call looks at to find expired ones: more than it can add.
 const VISITS: usize = 4;
-
-/// The same when the table is full.
-const VISITS_WHEN_FULL: usize = 64;
 
 /// The built-in connection table: what Linux's nf_conntrack decides, in bounded memory.
 ///
@@ -190,27 +189,6 @@ impl ConnTable {
         })
     }
 
-    /// Enters a connection of another table, as far as it was there. If it is known here, nothing
-    /// happens. It is kept no longer than the longest timeout of this table.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be admitted, as in [`confirm`](Conntrack::confirm), or when its fields
-    /// contradict each other, which those of an exported one do not.
-    pub fn import(&mut self, saved: &SavedConnection, now: Time) -> Result<(), Refused> {
-        let longest = self.limits.timeouts.longest();
-        let (flow, entry) = saved.entry(now, longest).map_err(|_| Refused::Unsound)?;
-        let Some(hash) = self.unknown(&flow.key, now) else { return Ok(()) };
-        self.check_quotas(&flow, now)?;
-        self.make_room(now)?;
-        self.store.insert(entry, hash);
-        self.missed = None;
-        if let (Some(pool), Some(help)) = (&mut self.pool, &saved.help) {
-            pool.restore(&entry, help, &self.store, now);
-        }
-        Ok(())
-    }
-
     /// Removes all connections.
     pub fn clear(&mut self) {
         self.store.clear();
@@ -246,19 +224,11 @@ impl Conntrack for ConnTable {
     fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
         let subject = Subject::of(packet);
         let Some(flow) = subject.member() else { return Ok(()) };
-        let Some(hash) = self.unknown(&flow.key, now) else { return Ok(()) };
-        let Some(mut entry) = opened(flow, packet, &self.limits, now) else { return Ok(()) };
-        self.check_quotas(flow, now)?;
-        self.make_room(now)?;
         let expected = self.pool.as_ref().and_then(|pool| pool.find(flow, &self.store, now));
-        entry.flag_if(expected.is_some(), ConnFlag::Expected);
-        if let (Some(pool), Some(place)) = (&mut self.pool, expected) {
+        let entered = self.open(flow, packet, expected.is_some(), now)?;
+        if let (true, Some(pool), Some(place)) = (entered, &mut self.pool, expected) {
             pool.take(place, &self.store);
         }
-        self.store.insert(entry, hash);
-        self.missed = None;
-        self.counts.confirmed += 1;
-        self.counts.expected += u64::from(expected.is_some());
         Ok(())
     }
 
@@ -453,46 +423,5 @@ impl ConnTable {
             }
             _ => Lookup::invalid(),
         }
-    }
-
-    /// The hash of a key that no connection has.
-    fn unknown(&mut self, key: &Key, now: Time) -> Option<u64> {
-        match self.missed {
-            Some((missed, hash)) if missed == *key => Some(hash),
-            _ => {
-                let hash = self.store.hash(key);
-                self.store.find_live(key, Sought::with(hash), now).is_none().then_some(hash)
-            }
-        }
-    }
-
-    /// Whether the flow's source and zone may have one more connection.
-    fn check_quotas(&mut self, flow: &Flow, now: Time) -> Result<(), Refused> {
-        if self.store.refusal(&flow.key, flow.sender).is_none() {
-            return Ok(());
-        }
-        self.store.collect_all_due(VISITS_WHEN_FULL, now);
-        let Some(refused) = self.store.refusal(&flow.key, flow.sender) else { return Ok(()) };
-        match refused {
-            Refused::ZoneLimit => self.counts.refused_by_zone += 1,
-            _ => self.counts.refused_by_source += 1,
-        }
-        Err(refused)
-    }
-
-    fn make_room(&mut self, now: Time) -> Result<(), Refused> {
-        if !self.store.is_full() {
-            return Ok(());
-        }
-        self.store.collect_for_room(VISITS_WHEN_FULL, now);
-        if !self.store.is_full() {
-            return Ok(());
-        }
-        if !self.store.displace() {
-            self.counts.refused += 1;
-            return Err(Refused::TableFull);
-        }
-        self.counts.displaced += 1;
-        Ok(())
     }
 }
