@@ -3,3 +3,4 @@
 #[cfg(feature = "import")]
 mod aws;
 mod classbench;
+mod iptables;

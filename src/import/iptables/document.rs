@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::Table;
@@ -90,7 +91,13 @@ struct Reader<'t> {
     open: Option<Open>,
     /// Jumps, each with its table and the line that it stands in.
     jumps: Vec<(usize, usize, ChainName)>,
+    /// What the rules so far take.
+    work: usize,
 }
+
+/// The most that all rules of a text may take: that many alternatives looked at or asked for, some
+/// half a gigabyte.
+const MAX_WORK: usize = 1 << 23;
 
 /// The table that lines belong to.
 #[derive(Clone, Copy)]
@@ -122,6 +129,7 @@ impl<'t> Reader<'t> {
             first_rate,
             open: None,
             jumps: Vec::new(),
+            work: 0,
         }
     }
 
@@ -236,6 +244,11 @@ impl<'t> Reader<'t> {
         };
         let setting = Setting { family: self.family, table: table.table, told: self.told };
         let rule = rule_line::parse(words, setting).and_then(|mut rule| {
+            self.work = self.work.saturating_add(rule.work);
+            if self.work > MAX_WORK {
+                let what = format!("with the rules before, asking for {MAX_WORK} alternatives");
+                return Err(Fault::unsupported(command.at.clone(), what));
+            }
             if let Some(rate) = rule.rate.take() {
                 let number = self.first_rate.saturating_add(self.rates.len());
                 rule.number_rate(number, &rate, &self.rates, &command)?;

@@ -19,8 +19,8 @@ pub(super) struct Step {
 pub(super) enum StepKind {
     /// Dropped, as the rule cannot read them.
     Unreadable,
-    /// A token is taken from the rule's rate.
-    Spend,
+    /// The rate of this number is asked, and a token taken from it if one is left.
+    Spend(u8),
     /// The rule's target.
     Target,
 }
@@ -33,6 +33,9 @@ const MAX_STEPS: usize = 1 << 16;
 
 impl Step {
     pub(super) fn number_rate(&mut self, number: u8) {
+        if let StepKind::Spend(asked) = &mut self.kind {
+            *asked = number;
+        }
         let asked = &mut self.criteria.predicate;
         if !asked.is_any() {
             let negated = asked.is_negated();
@@ -41,11 +44,23 @@ impl Step {
     }
 }
 
+/// The most pairs of alternatives of one rule that are looked at.
+const MAX_PAIRS: usize = 1 << 18;
+
+/// What a rule becomes.
+pub(super) struct Steps {
+    pub(super) steps: Vec<Step>,
+    /// How many alternatives were looked at, and are asked for: what time and memory it takes.
+    pub(super) work: usize,
+}
+
 /// The steps of a rule with these conditions; if they cannot be said, what is asked too much of.
-pub(super) fn steps(clauses: &[Clause], family: Family) -> Result<Vec<Step>, &'static str> {
+pub(super) fn steps(clauses: &[Clause], family: Family) -> Result<Steps, &'static str> {
     let mut steps = Vec::new();
+    let mut work: usize = 0;
     let mut come = Vec::from([Criteria::default()]);
     for clause in clauses {
+        work = work.saturating_add(come.len().saturating_mul(clause.holds.len()));
         if let Some(drops) = &clause.drops {
             let dropped = product(&come, core::slice::from_ref(drops), family)?;
             steps.extend(
@@ -53,9 +68,9 @@ pub(super) fn steps(clauses: &[Clause], family: Family) -> Result<Vec<Step>, &'s
             );
         }
         if let Some(Spends { above, .. }) = &clause.spends {
-            let left = with_predicate(AnyOf::one_of([UNNUMBERED]));
-            let spent = product(&come, &[left], family)?;
-            steps.extend(spent.into_iter().map(|criteria| Step::new(criteria, StepKind::Spend)));
+            // Also of packets for which none is left: Linux keeps in mind who has asked.
+            let asked = come.iter().cloned();
+            steps.extend(asked.map(|criteria| Step::new(criteria, StepKind::Spend(UNNUMBERED))));
             let holds = match above {
                 true => AnyOf::none_of([UNNUMBERED]),
                 false => AnyOf::one_of([UNNUMBERED]),
@@ -68,7 +83,17 @@ pub(super) fn steps(clauses: &[Clause], family: Family) -> Result<Vec<Step>, &'s
         }
     }
     steps.extend(come.into_iter().map(|criteria| Step::new(criteria, StepKind::Target)));
-    Ok(steps)
+    let asked = steps.iter().map(|step| alternatives(&step.criteria)).sum();
+    Ok(Steps { steps, work: work.saturating_add(asked) })
+}
+
+/// How many addresses and ports are asked for, and one more.
+fn alternatives(criteria: &Criteria) -> usize {
+    let Criteria { src, dst, src_port, dst_port, cut_src_port, cut_dst_port, .. } = criteria;
+    let addresses = src.items().len().saturating_add(dst.items().len());
+    let ports = [src_port, dst_port, cut_src_port, cut_dst_port];
+    let ports: usize = ports.into_iter().map(|asked| asked.items().len()).sum();
+    addresses.saturating_add(ports).saturating_add(1)
 }
 
 impl Step {
@@ -83,6 +108,9 @@ fn with_predicate(predicate: AnyOf<u8>) -> Criteria {
 
 /// What of one list and of the other can be asked together.
 fn product(a: &[Criteria], b: &[Criteria], family: Family) -> Result<Vec<Criteria>, &'static str> {
+    if a.len().saturating_mul(b.len()) > MAX_PAIRS {
+        return Err("packets");
+    }
     let mut both = Vec::new();
     for (a, b) in a.iter().flat_map(|a| b.iter().map(move |b| (a, b))) {
         both.extend(meet(a, b, family).map_err(|Inexpressible(field)| field)?);

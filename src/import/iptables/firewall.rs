@@ -77,11 +77,65 @@ impl<C: Conntrack> Firewall<C> {
         &mut self,
         packet: &Packet,
         now: Time,
+        seen: impl FnMut(Option<Origin<'_>>, Effect),
+    ) -> Judgement {
+        self.walk_translated(packet, packet, now, seen)
+    }
+
+    /// [`classify`](Self::classify) of a packet whose destination is translated, such as one to a
+    /// port that a container publishes: the rules before tracking see it as it `came`, those after it
+    /// as `translated`.
+    ///
+    /// The connection is that of the translated packet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use portcullis::import::iptables::{Hook, Iptables};
+    /// # use portcullis::packet::TcpFlags;
+    /// # use portcullis::{Action, Config, Packet, Time};
+    /// let tables = Iptables::new().translated().v4("
+    /// *raw
+    /// :PREROUTING ACCEPT [0:0]
+    /// -A PREROUTING -d 172.17.0.2/32 ! -i docker0 -j DROP
+    /// COMMIT
+    /// *filter
+    /// :FORWARD DROP [0:0]
+    /// -A FORWARD -d 172.17.0.2/32 -p tcp -m tcp --dport 80 -j ACCEPT
+    /// COMMIT
+    /// ")?;
+    /// let mut firewall = tables.hook(Hook::Forward).untracked_firewall(&Config::new())?;
+    ///
+    /// let (client, host, container) =
+    ///     ("198.51.100.1:4000".parse()?, "192.0.2.10:8080".parse()?, "172.17.0.2:80".parse()?);
+    /// let came = Packet::tcp(client, host, TcpFlags::SYN)?;
+    /// let translated = Packet::tcp(client, container, TcpFlags::SYN)?;
+    /// let now = Time::from_secs(1);
+    /// assert_eq!(firewall.classify_translated(&came, &translated, now).action, Action::Accept);
+    /// // Sent to the container straight away.
+    /// assert_eq!(firewall.classify(&translated, now).action, Action::Drop);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn classify_translated(
+        &mut self,
+        came: &Packet,
+        translated: &Packet,
+        now: Time,
+    ) -> Judgement {
+        self.walk_translated(came, translated, now, |_, _| {})
+    }
+
+    /// [`classify_translated`](Self::classify_translated) and [`walk`](Self::walk) at once.
+    pub fn walk_translated(
+        &mut self,
+        came: &Packet,
+        translated: &Packet,
+        now: Time,
         mut seen: impl FnMut(Option<Origin<'_>>, Effect),
     ) -> Judgement {
-        let mut packet = *packet;
+        let mut packet = *translated;
         packet.predicates = self.rates.predicates(&packet, now);
-        if let Some(judgement) = self.before_tracking(&mut packet, now, &mut seen) {
+        if let Some(judgement) = self.before_tracking(came, &mut packet, now, &mut seen) {
             return judgement;
         }
         let Self { matcher, rates, origins, .. } = self;
@@ -111,23 +165,25 @@ impl<C: Conntrack> Firewall<C> {
     pub fn track(&mut self, packet: &Packet, now: Time) -> Option<Tracked> {
         let mut packet = *packet;
         packet.predicates = self.rates.predicates(&packet, now);
-        match self.before_tracking(&mut packet, now, &mut |_, _| {}) {
+        match self.before_tracking(&packet.clone(), &mut packet, now, &mut |_, _| {}) {
             None => Some(self.matcher.conntrack_mut().look_up(&packet, now).tracked),
             Some(_) => None,
         }
     }
 
-    /// Asks the rules before tracking, and changes the packet as they say; a judgement if they stop
-    /// it.
+    /// Asks the rules before tracking about a packet as it came, and changes `packet` as they say; a
+    /// judgement if they stop it.
     fn before_tracking(
         &mut self,
+        came: &Packet,
         packet: &mut Packet,
         now: Time,
         seen: &mut impl FnMut(Option<Origin<'_>>, Effect),
     ) -> Option<Judgement> {
         let Self { raw, rates, raw_origins, .. } = self;
         let raw = raw.as_ref()?;
-        let original = *packet;
+        let mut original = *came;
+        original.predicates = rates.predicates(&original, now);
         // The first word on tracking counts, as in Linux's `xt_CT.c`.
         let mut tracking = None;
         let decision = raw.walk(&original, |rule, effect| {

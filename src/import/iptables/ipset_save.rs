@@ -199,6 +199,11 @@ fn elements(
 }
 
 fn addresses(part: &Word<'_>, kind: Kind) -> Result<Vec<Element>, Fault> {
+    if let Some((_, length)) =
+        part.split('/').filter(|(_, length)| length.text.contains(['.', ':']))
+    {
+        return Err(length.expected("a prefix length"));
+    }
     let ranges = match part.split('-') {
         Some((first, last)) => {
             let (first, last) = (address(&first, kind.family)?, address(&last, kind.family)?);

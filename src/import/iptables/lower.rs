@@ -257,10 +257,7 @@ impl<'d> StageBuilder<'_, 'd> {
                 unreadable.add(&criteria);
                 Target::Action(Action::Drop)
             }
-            StepKind::Spend => {
-                let number = criteria.predicate.items().first().copied().unwrap_or(0);
-                Target::Continue(Effect::Spend(number))
-            }
+            StepKind::Spend(number) => Target::Continue(Effect::Spend(number)),
             StepKind::Target => self.target(chain, &parsed.target),
         };
         let mut rule = Rule::new(target);

@@ -190,7 +190,8 @@ impl Bucket {
     fn spend(&mut self, rate: &Rate, now: Time) {
         let credit = self.credit(rate, now);
         self.credit = credit.checked_sub(rate.interval).unwrap_or(credit);
-        self.at = Some(now);
+        // A clock that goes back gives no tokens when it comes forward again.
+        self.at = self.at.max(Some(now));
     }
 
     fn is_forgotten(&self, by: &By, now: Time) -> bool {

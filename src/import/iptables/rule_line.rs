@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::Table;
 use super::clause::{Clause, Place};
-use super::expand::{Step, steps};
+use super::expand::{Step, Steps, steps};
 use super::fault::Fault;
 use super::matches::{self, Match};
 use super::meet::is_exactly;
@@ -25,6 +25,8 @@ pub(super) struct ParsedRule {
     pub(super) line: usize,
     /// What becomes of packets, in order.
     pub(super) steps: Vec<Step>,
+    /// What it takes: see [`Steps`].
+    pub(super) work: usize,
     pub(super) target: ParsedTarget,
     pub(super) comment: Option<Box<str>>,
     /// Packets and bytes that it had matched.
@@ -48,7 +50,8 @@ impl ParsedRule {
     /// What stands for a rule that is left out: it holds of no packet.
     pub(super) const fn left_out(line: usize) -> Self {
         let target = ParsedTarget::COUNT;
-        Self { line, steps: Vec::new(), target, comment: None, counters: None, rate: None }
+        let steps = Vec::new();
+        Self { line, steps, work: 0, target, comment: None, counters: None, rate: None }
     }
 
     /// Gives the rate that it asks about its number; `others` are those that have one.
@@ -216,11 +219,11 @@ impl<'t> Reader<'t> {
         }
         let target = self.target.unwrap_or(ParsedTarget::COUNT);
         target::check(&target, place, words)?;
-        let steps = steps(&clauses, self.family).map_err(|what| {
+        let Steps { steps, work } = steps(&clauses, self.family).map_err(|what| {
             Fault::unsupported(words.end(), format!("asking this much of the {what} in one rule"))
         })?;
         let Self { comment, counters, .. } = self;
-        Ok(ParsedRule { line: 0, steps, target, comment, counters, rate })
+        Ok(ParsedRule { line: 0, steps, work, target, comment, counters, rate })
     }
 }
 

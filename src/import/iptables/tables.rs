@@ -71,8 +71,11 @@ impl Iptables {
     }
 
     /// Says that the `nat` tables are somebody else's work: packets come as the filter tables see
-    /// them in Linux, their destinations translated already and their sources not yet. Without it,
-    /// rules in a `nat` table are not supported.
+    /// them in Linux, their destinations translated already and their sources not yet. The table raw
+    /// is asked before that: [`Firewall::classify_translated`] takes both forms of a packet. Without
+    /// this, rules in a `nat` table are not supported.
+    ///
+    /// [`Firewall::classify_translated`]: super::Firewall::classify_translated
     #[must_use]
     pub fn translated(mut self) -> Self {
         self.told.translated = true;

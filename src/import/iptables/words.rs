@@ -43,12 +43,12 @@ impl Word<'_> {
     /// The place of a part of the word, given by bytes of its text; the whole word if it was
     /// written with quotation marks.
     pub(super) fn part(&self, part: &str, offset: usize) -> Word<'static> {
-        let at = match &self.text {
-            Cow::Borrowed(_) => {
+        let at = match self.at.len() == self.text.len() {
+            true => {
                 let start = self.at.start.saturating_add(offset);
                 start..start.saturating_add(part.len())
             }
-            Cow::Owned(_) => self.at.clone(),
+            false => self.at.clone(),
         };
         Word { text: Cow::Owned(part.into()), at }
     }

@@ -32,7 +32,7 @@ impl Match for Limit {
         match &*option.text {
             "--limit" => {
                 not_negated(option, negated)?;
-                let value = interval(&values.value(RATE)?, 10_000)?;
+                let value = rate(&values.value(RATE)?, 10_000)?.interval;
                 once(&mut self.interval, option, value)?;
             }
             "--limit-burst" => {
@@ -60,7 +60,8 @@ impl Match for Limit {
 /// microseconds.
 pub(super) struct HashLimit {
     width: u32,
-    interval: Option<(u64, bool)>,
+    /// The rate, and whether the match holds of what goes beyond it.
+    interval: Option<(Asked, bool)>,
     burst: Option<u32>,
     name: Option<Box<str>>,
     mode: Option<Mode>,
@@ -79,9 +80,8 @@ struct Mode {
     dst_port: bool,
 }
 
-/// How many are kept unless a rule says, and for how many milliseconds.
+/// How many are kept unless a rule says.
 const MOST: u32 = 65_536;
-const EXPIRE: u32 = 10_000;
 
 impl HashLimit {
     pub(super) const fn new(family: Family) -> Self {
@@ -121,7 +121,7 @@ impl Match for HashLimit {
             |values: &mut Words<'_>, max| number(&values.value("a number")?, "a number", max);
         match &*option.text {
             "--hashlimit" | "--hashlimit-upto" | "--hashlimit-above" => {
-                let value = interval(&values.value(RATE)?, 1_000_000)?;
+                let value = rate(&values.value(RATE)?, 1_000_000)?;
                 let above = (option.text == "--hashlimit-above") != negated;
                 return once(&mut self.interval, option, (value, above)).map(|()| true);
             }
@@ -164,7 +164,7 @@ impl Match for HashLimit {
 
     fn clause(&self, name: &Word<'_>, _: Place) -> Result<Clause, Fault> {
         let missing = |what| name.expected(what);
-        let (interval, above) =
+        let (Asked { interval, unit }, above) =
             self.interval.ok_or_else(|| missing("`--hashlimit-upto` or `--hashlimit-above`"))?;
         let mode = self.mode.unwrap_or_default();
         let by = By {
@@ -173,7 +173,7 @@ impl Match for HashLimit {
             dst_mask: self.mask(mode.dst, self.masks[1]),
             src_port: mode.src_port,
             dst_port: mode.dst_port,
-            expire: u64::from(self.expire.unwrap_or(EXPIRE)).saturating_mul(1_000_000),
+            expire: self.expire.map_or(unit, |millis| u64::from(millis).saturating_mul(1_000_000)),
             most: self.most.filter(|most| *most > 0).unwrap_or(MOST) as usize,
         };
         let rate = Rate { interval, burst: self.burst.unwrap_or(5), by: Some(by) };
@@ -183,8 +183,17 @@ impl Match for HashLimit {
 
 const RATE: &str = "a rate such as `3/minute`";
 
-/// The nanoseconds between packets of a rate, as it is counted with this many ticks a second.
-fn interval(word: &Word<'_>, ticks: u64) -> Result<u64, Fault> {
+/// A rate as it is written, in nanoseconds.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Between two packets.
+    interval: u64,
+    /// Of the unit: for so long a count is kept unless a rule says.
+    unit: u64,
+}
+
+/// Reads a rate that is counted with this many ticks a second.
+fn rate(word: &Word<'_>, ticks: u64) -> Result<Asked, Fault> {
     let (count, unit) =
         word.split('/').unwrap_or_else(|| (word.part(&word.text, 0), word.part("s", 0)));
     if unit.text.to_ascii_lowercase().ends_with('b') || count.text.ends_with('b') {
@@ -195,7 +204,8 @@ fn interval(word: &Word<'_>, ticks: u64) -> Result<u64, Fault> {
     let seconds = seconds.ok_or_else(|| word.expected(RATE))?;
     let interval = ticks.saturating_mul(seconds).checked_div(count).filter(|ticks| *ticks > 0);
     let interval = interval.ok_or_else(|| word.expected("a slower rate"))?;
-    Ok(interval.saturating_mul(NANOS / ticks))
+    let interval = interval.saturating_mul(NANOS / ticks);
+    Ok(Asked { interval, unit: seconds.saturating_mul(NANOS) })
 }
 
 /// The seconds of a unit, which may be shortened.
