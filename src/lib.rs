@@ -13,6 +13,7 @@
 //! | [`conntrack`] | the [`Conntrack`] trait, and [`ConnTable`], the table of connections |
 //! | [`StatefulMatcher`] | rules compiled, together with a connection tracker |
 //! | [`analysis`] | why a packet is decided as it is |
+//! | [`hits`] | how often each rule is hit |
 //! | [`reassembly`] | datagrams from their fragments, before rules and connections see them |
 //! | [`Config`] | how rules are compiled |
 //! | [`update`] | rules that come and go while packets flow |
@@ -142,6 +143,8 @@ pub mod analysis;
 mod config;
 #[cfg(feature = "alloc")]
 pub mod conntrack;
+#[cfg(feature = "alloc")]
+pub mod hits;
 #[cfg(feature = "alloc")]
 pub mod import;
 pub mod packet;

@@ -49,6 +49,12 @@ pub(crate) fn sources() -> Vec<Source> {
 }
 
 impl Source {
+    /// Makes the rule set alone.
+    #[allow(dead_code, reason = "not every benchmark looks nothing up")]
+    pub(crate) fn rules(&self) -> RuleSet {
+        rule_set(&(self.make)())
+    }
+
     /// Makes the rule set, and makes sure that what will be measured answers correctly.
     pub(crate) fn workload(&self) -> Workload {
         let patterns = (self.make)();

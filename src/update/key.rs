@@ -11,6 +11,16 @@ pub struct RuleKey {
     pub(super) generation: u32,
 }
 
+impl RuleKey {
+    pub(crate) const fn slot(self) -> usize {
+        self.slot as usize
+    }
+
+    pub(crate) const fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
 /// Prints `rule #7`, and `rule #7.2` for a key whose number two other rules had before.
 impl fmt::Display for RuleKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

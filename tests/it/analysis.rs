@@ -28,6 +28,10 @@ fn name(rules: &RuleSet, rule: Option<RuleId>) -> String {
 
 /// So many seeds, ten times as many with `PORTCULLIS_LONG=1`.
 fn seeds(count: u64) -> std::ops::Range<u64> {
-    let long = std::env::var_os("PORTCULLIS_LONG").is_some_and(|long| long == "1");
-    0..if long { 10 * count } else { count }
+    0..if is_long() { 10 * count } else { count }
+}
+
+/// Whether there is time: `PORTCULLIS_LONG=1`.
+fn is_long() -> bool {
+    std::env::var_os("PORTCULLIS_LONG").is_some_and(|long| long == "1")
 }

@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// names only modules of its own row or of lower ones.
 const ROWS: &[&[&str]] = &[
     &["record"],
-    &["analysis", "import"],
+    &["analysis", "import", "hits"],
     &["stateful"],
     &["stateless", "update"],
     &["reassembly"],

@@ -4,6 +4,7 @@ mod analysis;
 mod conntrack;
 mod fields;
 mod firewall_example;
+mod hits;
 mod import;
 mod layers;
 mod linux;

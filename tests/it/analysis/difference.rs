@@ -5,8 +5,10 @@ use portcullis::rule::{IpRange, PortRange};
 use portcullis::{Action, RuleId, RuleSet};
 
 use super::redundant::{all_rules, without};
-use super::small::{Asked, Judged, all_packets, rule, rule_set, some_fields};
-use super::{name, renumbered, rules, seeds};
+use super::small::{
+    Asked, Judged, all_packets, is_plain, rule, rule_set, some_fields, variants_of,
+};
+use super::{is_long, name, renumbered, rules, seeds};
 use crate::strategies::Rng;
 
 /// A rule set with the names of both, so that packets can be numbered by it.
@@ -67,9 +69,14 @@ fn single_edits() {
         fields.extend([Asked::Src, Asked::DstPort]);
         fields.sort_by_key(|field| *field as u8);
         fields.dedup();
+        if !is_long() && variants_of(&fields) > 180 {
+            fields = vec![Asked::Src, Asked::DstPort];
+        }
         let a = rule_set(&mut rng, &fields, 5);
         let b = edited(&mut rng, &a, &fields);
-        let packets = all_packets(&a, &fields);
+        let mut packets = all_packets(&a, &fields);
+        let all = is_long() || seed % 5 == 0 || asks_kind(&a) || asks_kind(&b);
+        packets.retain(|judged| all || is_plain(judged));
         let case = format!("seed {seed}");
         let found = compare(&a, &b, &packets, &a, &case);
         changing += u32::from(found > 0);
@@ -78,6 +85,12 @@ fn single_edits() {
         assert!(Analysis::new(&a).is_equivalent(&a).unwrap());
     }
     assert!(changing > 30 && idle > 30, "{changing} {idle}");
+}
+
+/// Whether a rule tells kinds of packets apart that are not plain.
+fn asks_kind(rules: &RuleSet) -> bool {
+    let text = rules.to_string();
+    text.contains("malformed") || text.contains("fragment")
 }
 
 /// Drops a rule, widens its addresses, shifts its ports, swaps two rules, adds one or turns the

@@ -1,13 +1,13 @@
 //! Rule sets of realistic shapes, and with `PORTCULLIS_LONG=1` the ClassBench files beside the
 //! clone: what is said of them, compared with another method of finding out.
 
-use std::env;
 use std::time::Instant;
 
 use portcullis::analysis::{Analysis, Packets, Reach};
 use portcullis::packet::Family;
 use portcullis::{Action, RuleSet};
 
+use super::is_long;
 use crate::rulesets::classbench;
 use crate::rulesets::generator::{Pattern, Shape, patterns, rule_set};
 use crate::strategies::Rng;
@@ -106,8 +106,7 @@ fn cases(most: usize) -> Vec<(String, Vec<Pattern>)> {
         [Family::V4, Family::V6]
             .map(|family| (format!("{} {family}", shape.name), patterns(&shape, family, 120, SEED)))
     });
-    let long = env::var_os("PORTCULLIS_LONG").is_some_and(|long| long == "1");
-    let files = classbench::files().into_iter().filter(|_| long).map(|path| {
+    let files = classbench::files().into_iter().filter(|_| is_long()).map(|path| {
         (classbench::name(&path).unwrap_or_default().to_owned(), classbench::read(&path))
     });
     let all = generated.chain(files.filter(|(_, patterns)| patterns.len() < 20_000));

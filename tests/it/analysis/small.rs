@@ -11,6 +11,7 @@ use portcullis::{
     RuleSet, Target, Tracked,
 };
 
+use super::is_long;
 use crate::strategies::Rng;
 
 /// What the rules of a small rule set ask for besides family, protocol, fragment and malformed.
@@ -58,12 +59,39 @@ const ASKED: [Asked; 17] = [
 /// A packet and its place in its connection.
 pub(super) type Judged = (Packet, Option<Tracked>);
 
-/// A few of the fields.
+/// The most packets of a kind that are listed by default.
+const MAX_VARIANTS: usize = 48;
+
+/// A few of the fields: so few that not too many packets have to be listed, unless there is time.
 pub(super) fn some_fields(rng: &mut Rng) -> Vec<Asked> {
     let mut fields: Vec<Asked> = (0..1 + rng.below(3)).map(|_| rng.pick(&ASKED)).collect();
     // Two interfaces are as many packets as two fields.
     fields.truncate(if fields.contains(&Asked::Interfaces) { 2 } else { 3 });
+    while !is_long() && fields.len() > 1 && variants_of(&fields) > MAX_VARIANTS {
+        fields.pop();
+    }
     fields
+}
+
+/// How many packets of a kind rules of these fields can tell apart, at most.
+pub(super) fn variants_of(fields: &[Asked]) -> usize {
+    let distinct = ASKED.into_iter().filter(|field| fields.contains(field));
+    let count = |field| match field {
+        Asked::Interfaces | Asked::CutPorts | Asked::Direction => 25,
+        Asked::State => 8,
+        Asked::Dscp => 3,
+        Asked::Flags | Asked::Mark | Asked::Vlan | Asked::Predicate | Asked::Zone => 4,
+        Asked::SrcPort | Asked::DstPort | Asked::Length | Asked::Ttl => 5,
+        Asked::Src | Asked::Dst | Asked::Icmp => 6,
+    };
+    distinct.map(count).product()
+}
+
+/// Whether it is a packet of one of the kinds that are most different: whole or a later fragment,
+/// sound or cut short.
+pub(super) fn is_plain((packet, _): &Judged) -> bool {
+    packet.fragment != Fragment::First
+        && matches!(packet.malformed, None | Some(Malformed::ShortTransport))
 }
 
 /// A rule set that asks for these fields, and now and then for protocol, family and the like.
