@@ -1,6 +1,8 @@
 //! Integration tests, one binary.
 
 mod analysis;
+#[cfg(feature = "import")]
+mod audit_example;
 mod conntrack;
 mod fields;
 mod firewall_example;

@@ -1,0 +1,133 @@
+//! The example `audit`, run in this process.
+
+#![allow(dead_code, reason = "modules of a program")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process;
+
+use clap::Parser;
+use serde_json::Value;
+
+#[path = "../../examples/audit/app.rs"]
+mod app;
+#[path = "../../examples/audit/findings.rs"]
+mod findings;
+#[path = "../../examples/audit/json.rs"]
+mod json;
+#[path = "../../examples/audit/page.rs"]
+mod page;
+#[path = "../../examples/audit/picture.rs"]
+mod picture;
+#[path = "../../examples/audit/source.rs"]
+mod source;
+#[path = "../../examples/audit/text.rs"]
+mod text;
+
+const RULES: &str = "\
+accept tcp from 10.0.0.0/9 to any port 22
+accept tcp from 10.128.0.0/9 to any port 22
+drop tcp from 10.0.0.0/8 to any port 22 comment \"<late>\"
+jump web tcp to any port 443
+drop udp
+
+chain web
+accept from not 192.0.2.0/24
+";
+
+/// A file that is gone when the test is over.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("audit-{}-{name}", process::id()));
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        _ = fs::remove_file(&self.0);
+    }
+}
+
+fn run(args: &[&str]) -> Result<String, app::Failure> {
+    let args = app::Args::try_parse_from(["audit"].iter().chain(args)).unwrap();
+    let mut out = Vec::new();
+    app::run(&args, &mut out).map(|()| String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn findings_are_printed_with_their_rules() {
+    let rules = Scratch::new("text", RULES);
+    let text = run(&["text", rules.path()]).unwrap();
+    for part in [
+        "6 rules in 2 chains\n  3 accept, 2 drop, 1 jump; default drop\n",
+        "Can never match: 1\n  rule 3: drop tcp from 10.0.0.0/8 to any port 22 comment \"<late>\"\n      behind rule 1 and rule 2, which do something else\n",
+        "Redundant: nothing changes without any one of these: 1\n  rule 5: drop udp\n",
+        "Widest accepts from anywhere: none",
+    ] {
+        assert!(text.contains(part), "{part}\nis not in\n{text}");
+    }
+}
+
+#[test]
+fn json_says_the_same() {
+    let rules = Scratch::new("json", RULES);
+    let value: Value =
+        serde_json::from_str(&run(&["text", rules.path(), "--json"]).unwrap()).unwrap();
+    assert_eq!(value["rules"], 6);
+    assert_eq!(value["never_match"][0]["rule"], 3);
+    assert_eq!(value["never_match"][0]["why"]["their_action"], "different");
+    assert_eq!(value["never_match"][0]["why"]["shadowed_by"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn two_rule_sets_are_compared() {
+    let (a, b) = (Scratch::new("a", RULES), Scratch::new("b", &RULES.replace("443", "444")));
+    let text = run(&["text", a.path(), b.path()]).unwrap();
+    assert!(text.contains("Decided differently: 2\n  first   web rule 1: accept"), "{text}");
+    assert!(run(&["text", a.path(), a.path()]).unwrap().contains("decide every packet alike"));
+    let value: Value =
+        serde_json::from_str(&run(&["text", a.path(), b.path(), "--json"]).unwrap()).unwrap();
+    assert_eq!(value["differences"].as_array().unwrap().len(), 2);
+    assert_eq!(value["differences"][1]["first"]["default"], "drop");
+}
+
+#[test]
+fn rules_of_different_systems_are_compared() {
+    let iptables = Scratch::new(
+        "iptables",
+        "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT DROP [0:0]\n-A FORWARD -p tcp -m tcp --dport 443 -j ACCEPT\nCOMMIT\n",
+    );
+    let text = Scratch::new("own", "accept ipv4 tcp to any port 443-444");
+    let args = ["iptables", iptables.path(), text.path(), "--format2", "text"];
+    let found = run(&args).unwrap();
+    assert!(found.contains("ipv4 tcp to any port 444"), "{found}");
+}
+
+#[test]
+fn the_page_needs_nothing_besides_itself() {
+    let (rules, out) = (Scratch::new("page", RULES), Scratch::new("html", ""));
+    run(&["text", rules.path(), "--html", out.path()]).unwrap();
+    let page = fs::read_to_string(&out.0).unwrap();
+    for foreign in ["http", "src=", "url(h", "@import", "<script", "<late>"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    assert_eq!(page.matches("class=\"row").count(), 6);
+    assert_eq!(page.matches("class=\"link\"").count(), 2);
+    assert!(page.contains("&lt;late&gt;") && page.contains("fill=\"url(#never)\""));
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_with_its_file() {
+    let rules = Scratch::new("bad", "accept tpc");
+    let error = run(&["text", rules.path()]).unwrap_err().to_string();
+    assert!(error.contains("audit-") && error.contains("line 1, column 8"), "{error}");
+    assert!(run(&["text", "no such file"]).is_err());
+}
