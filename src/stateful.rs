@@ -1,6 +1,7 @@
 use crate::Config;
 use crate::conntrack::{ConnTable, Conntrack, Lookup, Time};
 use crate::packet::{ConnState, Packet, Refused, Tracked};
+use crate::rule::set::{Contents, SetError, Sets};
 use crate::rule::{Action, BuildError, Decision, Effect, Reject, RuleId, RuleSet};
 use crate::tree::{Compiled, Own};
 
@@ -133,6 +134,36 @@ impl<A: Clone + PartialEq + Verdict, C> StatefulMatcher<A, C> {
 }
 
 impl<A, C> StatefulMatcher<A, C> {
+    /// The [named sets](crate::rule::set) as they are now.
+    pub fn sets(&self) -> &Sets {
+        self.compiled.members().sets()
+    }
+
+    /// Changes a named set; nothing is compiled. The next packet is judged by the changed set.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such set, its elements are of another kind, or the rules have no number for an
+    /// interface in it. Nothing has changed then.
+    pub fn change_set<S: Contents, R>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut S) -> R,
+    ) -> Result<R, SetError> {
+        self.compiled.members_mut().change(name, change)
+    }
+
+    /// Replaces the contents of all named sets at once, such as by a changed copy of [`sets`](Self::sets)
+    /// that another thread has sent.
+    ///
+    /// # Errors
+    ///
+    /// When these are not the sets that the rules were compiled with, as their names and kinds show, or
+    /// the rules have no number for an interface in them. Nothing has changed then.
+    pub fn replace_sets(&mut self, sets: &Sets) -> Result<(), SetError> {
+        self.compiled.members_mut().replace(sets)
+    }
+
     /// Sets which is asked first (default [`Order::RulesFirst`]).
     #[must_use]
     pub fn order(mut self, order: Order) -> Self {

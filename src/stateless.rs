@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 #[cfg(feature = "alloc")]
 use crate::Config;
 use crate::packet::{FlowKey, Packet};
+#[cfg(feature = "alloc")]
+use crate::rule::set::{Contents, SetError, Sets};
 use crate::rule::{Action, Decision, Effect, RuleId};
 #[cfg(feature = "alloc")]
 use crate::rule::{BuildError, RuleSet};
@@ -79,6 +81,39 @@ impl<'a> StatelessMatcher<'a> {
 }
 
 impl<'a, A> StatelessMatcher<'a, A> {
+    /// The [named sets](crate::rule::set) as they are now.
+    #[cfg(feature = "alloc")]
+    pub fn sets(&self) -> &Sets {
+        self.compiled.members().sets()
+    }
+
+    /// Changes a named set; nothing is compiled. The next packet is judged by the changed set.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such set, its elements are of another kind, or the rules have no number for an
+    /// interface in it. Nothing has changed then.
+    #[cfg(feature = "alloc")]
+    pub fn change_set<S: Contents, R>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut S) -> R,
+    ) -> Result<R, SetError> {
+        self.compiled.members_mut().change(name, change)
+    }
+
+    /// Replaces the contents of all named sets at once, such as by a changed copy of [`sets`](Self::sets)
+    /// that another thread has sent.
+    ///
+    /// # Errors
+    ///
+    /// When these are not the sets that the rules were compiled with, as their names and kinds show, or
+    /// the rules have no number for an interface in them. Nothing has changed then.
+    #[cfg(feature = "alloc")]
+    pub fn replace_sets(&mut self, sets: &Sets) -> Result<(), SetError> {
+        self.compiled.members_mut().replace(sets)
+    }
+
     /// [`from_bytes`](StatelessMatcher::from_bytes) for actions of the caller's own type: the image
     /// only numbers them, and `actions` are those that
     /// [`to_bytes_and_actions`](Self::to_bytes_and_actions) gave with it, in that order.

@@ -13,6 +13,9 @@ pub enum AnalysisError {
     /// A rule, or the criteria of the question (`None`), ask for the flow key of the connection's
     /// original direction, which is not known here.
     Original(Option<RuleId>),
+    /// A rule, or the criteria of the question (`None`), name a set: what is in it may change, so that
+    /// no answer would stay right.
+    NamedSet(Option<RuleId>),
     /// A packet that was found to prove an answer does not prove it: a defect of this crate.
     Unproven,
 }
@@ -58,6 +61,13 @@ impl fmt::Display for AnalysisError {
                 }
                 f.write_str(" for the flow key of the connection's original direction, which is not analysed; ask for the packet's own addresses and ports and its direction")
             }
+            Self::NamedSet(rule) => {
+                match rule {
+                    Some(rule) => write!(f, "{rule} names")?,
+                    None => f.write_str("the criteria name")?,
+                }
+                f.write_str(" a set, whose contents may change; write its elements into the rule to have it analysed")
+            }
             Self::Unproven => f.write_str(
                 "a packet does not show what it was found to show; please report the rules",
             ),
@@ -70,7 +80,7 @@ impl core::error::Error for AnalysisError {
         match self {
             Self::Rules(error) => Some(error),
             Self::GaveUp(error) => Some(error),
-            Self::Original(_) | Self::Unproven => None,
+            Self::Original(_) | Self::NamedSet(_) | Self::Unproven => None,
         }
     }
 }

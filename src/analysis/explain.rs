@@ -186,7 +186,7 @@ impl<A> Story<'_, A> {
 
     fn holds(&self, criteria: &Criteria) -> bool {
         let Subject { packet, tracked, mark } = self.subject;
-        criteria.hold(packet, tracked, mark, self.rules.interfaces())
+        criteria.hold(packet, tracked, mark, self.rules.named())
     }
 }
 

@@ -2,7 +2,8 @@ use alloc::string::{String, ToString};
 use core::fmt;
 
 use super::explain::Subject;
-use crate::packet::{IcmpMessage, InterfaceId, Protocol, TcpSegment};
+use crate::packet::{IcmpMessage, InterfaceId, Packet, Protocol, TcpSegment};
+use crate::rule::set::{Part, Values};
 use crate::rule::{Criteria, RuleSet};
 
 /// The fields that criteria ask for, each once, in the order in which the definition looks at them.
@@ -93,6 +94,8 @@ fields! {
     Vlan: vlan, "VLAN id";
     /// The caller's predicates.
     Predicate: predicate, "predicates";
+    /// Named sets.
+    Sets: sets, "named sets";
 }
 
 impl Field {
@@ -143,8 +146,24 @@ impl Field {
             Self::Mark => Some(alloc::format!("{:#x}", subject.mark)),
             Self::Vlan => packet.vlan.map(|id| id.to_string()),
             Self::Predicate => Some(alloc::format!("{:#x}", packet.predicates)),
+            Self::Sets => Some(within(packet, rules)),
         }
     }
+}
+
+/// The sets of the rule set that parts of the packet are in, each with the word for the part.
+fn within<A>(packet: &Packet, rules: &RuleSet<A>) -> String {
+    let values = Values::of(packet);
+    let mut words = String::new();
+    for (name, set) in rules.sets().iter() {
+        for part in Part::ALL {
+            if values.are_in(part, set, rules.interfaces()) {
+                let separator = if words.is_empty() { "" } else { ", " };
+                words.push_str(&alloc::format!("{separator}{} {name}", part.keyword()));
+            }
+        }
+    }
+    if words.is_empty() { "none".into() } else { words }
 }
 
 /// Prints [`Field::name`].

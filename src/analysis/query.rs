@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
-use super::question::asks_original;
+use super::question::{asks_original, asks_sets};
 use super::space::criteria::{cubes, mark_cubes};
 use super::space::{Budget, Found, Piece, Search};
 use super::walk::{Manner, Walker};
@@ -161,10 +161,13 @@ fn with_names(
     let mut rule = Rule::new(Target::Return);
     rule.criteria.clone_from(criteria);
     alone.push(rule);
-    alone.check()?;
     if asks_original(criteria) {
         return Err(AnalysisError::Original(None));
     }
+    if asks_sets(criteria) {
+        return Err(AnalysisError::NamedSet(None));
+    }
+    alone.check()?;
     let names = criteria.in_interface.items().iter().chain(criteria.out_interface.items());
     names.for_each(|name| interfaces.intern(name));
     Ok(interfaces)

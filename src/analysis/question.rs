@@ -85,8 +85,16 @@ pub(super) fn refuse_original<A>(rules: &RuleSet<A>) -> Result<(), AnalysisError
             let rule = RuleId::new(ChainId(chain as u32), index as u32);
             return Err(AnalysisError::Original(Some(rule)));
         }
+        if let Some(index) = list.rules().iter().position(|rule| asks_sets(&rule.criteria)) {
+            let rule = RuleId::new(ChainId(chain as u32), index as u32);
+            return Err(AnalysisError::NamedSet(Some(rule)));
+        }
     }
     Ok(())
+}
+
+pub(super) fn asks_sets(criteria: &Criteria) -> bool {
+    criteria.sets.as_ref().is_some_and(|asked| !asked.is_any())
 }
 
 pub(super) fn asks_original(criteria: &Criteria) -> bool {

@@ -2,6 +2,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use super::RuleId;
+use super::set::SetKind;
 
 /// Why a rule set cannot be compiled, and which rule is the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(crate) enum Kind {
     PredicateNumber,
     DscpNumber,
     VlanNumber,
+    NoSuchSet,
+    OtherSet { is: SetKind, asked: SetKind },
     Limit(Limit),
 }
 
@@ -86,6 +89,10 @@ impl fmt::Display for BuildError {
             Kind::PredicateNumber => f.write_str("predicates are numbered 0 to 63"),
             Kind::DscpNumber => f.write_str("code points (DSCP) are 0 to 63"),
             Kind::VlanNumber => f.write_str("VLAN ids are 0 to 4095"),
+            Kind::NoSuchSet => f.write_str("names a set that the rule set does not have"),
+            Kind::OtherSet { is, asked } => {
+                write!(f, "looks for {asked} in a set of {is}")
+            }
             Kind::Limit(Limit::Size { bytes }) => {
                 write!(f, "the compiled form would pass the size limit of {bytes} bytes; raise Config::size_limit")
             }

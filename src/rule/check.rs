@@ -5,7 +5,7 @@ use super::build_error::Kind;
 use super::decision::MAX_DEPTH;
 use super::interface::MAX_INTERFACES;
 use super::{
-    AnyOf, BuildError, Chain, ChainId, Criteria, Interfaces, Limit, Rule, RuleId, RuleSet, Target,
+    AnyOf, BuildError, Chain, ChainId, Criteria, Limit, Named, Rule, RuleId, RuleSet, Target,
 };
 
 /// The most rules of one chain.
@@ -33,7 +33,7 @@ impl<A> RuleSet<A> {
                 if target_chain(&rule.target).is_some_and(|to| self.chain(to).is_none()) {
                     return fail(Kind::NoSuchChain);
                 }
-                if let Some(kind) = rule.criteria.unsound(self.interfaces()) {
+                if let Some(kind) = rule.criteria.unsound(self.named()) {
                     return fail(kind);
                 }
             }
@@ -59,8 +59,9 @@ impl<A> RuleSet<A> {
 }
 
 impl Criteria {
-    /// What is wrong with them, if anything, in a rule set with these interfaces.
-    pub(crate) fn unsound(&self, interfaces: &Interfaces) -> Option<Kind> {
+    /// What is wrong with them, if anything, in a rule set with these interfaces and sets.
+    pub(crate) fn unsound(&self, named: Named<'_>) -> Option<Kind> {
+        let interfaces = named.interfaces;
         let numbered = |names: &AnyOf<_>| interfaces.number_all(names.items());
         let names = Limit::Interfaces { names: MAX_INTERFACES };
         let faults = [
@@ -70,7 +71,21 @@ impl Criteria {
             (!numbered(&self.in_interface), Kind::Limit(names)),
             (!numbered(&self.out_interface), Kind::Limit(names)),
         ];
-        faults.into_iter().find(|(is_so, _)| *is_so).map(|(_, kind)| kind)
+        let fault = faults.into_iter().find(|(is_so, _)| *is_so).map(|(_, kind)| kind);
+        fault.or_else(|| self.unsound_sets(named))
+    }
+
+    fn unsound_sets(&self, named: Named<'_>) -> Option<Kind> {
+        let parts = self.sets.iter().flat_map(|sets| sets.parts());
+        let mut names =
+            parts.flat_map(|(part, asked)| asked.items().iter().map(move |name| (part, name)));
+        names.find_map(|(part, name)| match named.sets.named(name.as_str()) {
+            None => Some(Kind::NoSuchSet),
+            Some(set) if set.kind() != part.kind() => {
+                Some(Kind::OtherSet { is: set.kind(), asked: part.kind() })
+            }
+            Some(_) => None,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 use alloc::boxed::Box;
 
+use super::set::{SetCriteria, Sets};
 use super::{
     AnyOf, FlagsMatch, IcmpKind, InterfaceName, Interfaces, IpRange, Masked, PortRange, Span,
 };
@@ -70,6 +71,9 @@ pub struct Criteria {
     pub vlan: AnyOf<Span<u16>>,
     /// The caller's own predicates, by number, 0 to 63.
     pub predicate: AnyOf<u8>,
+    /// In which [named sets](super::set) parts of the packet must be; `None` asks nothing, and is how
+    /// text is read that asks nothing of it.
+    pub sets: Option<Box<SetCriteria>>,
 }
 
 /// What must hold of the flow key of a connection's original direction, as [`Tracked::original`] has
@@ -106,6 +110,13 @@ impl OriginalCriteria {
     }
 }
 
+/// What names in criteria stand for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named<'n> {
+    pub(crate) interfaces: &'n Interfaces,
+    pub(crate) sets: &'n Sets,
+}
+
 impl Criteria {
     /// Whether nothing is asked beyond the family and the flow key.
     pub(crate) fn is_of_flow(&self) -> bool {
@@ -137,12 +148,14 @@ impl Criteria {
             mark,
             vlan,
             predicate,
+            sets,
         } = self;
         let header = icmp.is_any() && icmpv6.is_any() && tcp_flags.is_any();
         let sound = malformed.is_any() && cut_src_port.is_any() && cut_dst_port.is_any();
         let place = in_interface.is_any() && out_interface.is_any() && zone.is_any();
         let ip = fragment.is_any() && dscp.is_any() && ttl.is_any() && length.is_any();
         let rest = mark.is_any() && vlan.is_any() && predicate.is_any();
+        let rest = rest && sets.as_ref().is_none_or(|sets| sets.is_any());
         header && sound && place && ip && rest && !self.asks_connection()
     }
 
@@ -153,7 +166,7 @@ impl Criteria {
         packet: &Packet,
         tracked: Option<Tracked>,
         mark: u32,
-        interfaces: &Interfaces,
+        Named { interfaces, sets }: Named<'_>,
     ) -> bool {
         self.family.is_none_or(|family| family == packet.addrs.family())
             && self.src.holds(Some(packet.addrs.src()))
@@ -179,6 +192,7 @@ impl Criteria {
             && self.mark.holds(Some(mark))
             && self.vlan.holds(packet.vlan)
             && self.predicate.holds(Some(packet.predicates))
+            && self.sets.as_ref().is_none_or(|asked| asked.hold(packet, sets, interfaces))
     }
 
     /// What is asked of a packet's connection, besides its state.

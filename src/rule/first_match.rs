@@ -52,7 +52,7 @@ impl<A> RuleSet<A> {
             };
             let id = at.id;
             at.id.index += 1;
-            let holds = rule.criteria.hold(packet, tracked, mark, self.interfaces());
+            let holds = rule.criteria.hold(packet, tracked, mark, self.named());
             if !holds || without == Some(id) {
                 continue;
             }

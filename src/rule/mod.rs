@@ -29,6 +29,8 @@ mod rule_set;
 #[cfg(feature = "serde")]
 pub mod serde;
 #[cfg(feature = "alloc")]
+pub mod set;
+#[cfg(feature = "alloc")]
 pub mod text;
 
 pub(crate) use action::ACTIONS;
@@ -41,6 +43,8 @@ pub(crate) use build_error::Kind;
 pub use build_error::{BuildError, Limit};
 #[cfg(feature = "alloc")]
 pub(crate) use check::MAX_RULES;
+#[cfg(feature = "alloc")]
+pub(crate) use criteria::Named;
 #[cfg(feature = "alloc")]
 pub use criteria::{Criteria, OriginalCriteria};
 pub(crate) use decision::MAX_DEPTH;
@@ -56,6 +60,8 @@ pub use item::{FlagsMatch, IcmpKind, IpRange, Item, PortRange, Span};
 pub use rule::{Rule, Target};
 #[cfg(feature = "alloc")]
 pub use rule_set::{Chain, RuleSet};
+#[cfg(feature = "alloc")]
+pub use set::{SetCriteria, SetName};
 #[cfg(feature = "alloc")]
 pub use text::TextError;
 #[cfg(feature = "alloc")]

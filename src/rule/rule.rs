@@ -2,7 +2,7 @@ use alloc::boxed::Box;
 
 use super::{
     Action, AnyOf, ChainId, Criteria, Effect, FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked,
-    PortRange, Reject, Span,
+    PortRange, Reject, SetName, Span,
 };
 use crate::packet::{
     ConnFlag, ConnState, Direction, Family, Fragment, Malformed, Protocol, TcpFlags,
@@ -245,4 +245,41 @@ original_setters! {
     original_from_ports => src_port: PortRange;
     /// Asks for destination ports of the connection's original direction.
     original_to_ports => dst_port: PortRange;
+}
+
+/// A setter for each part of a packet that may be in a named set.
+macro_rules! set_setters {
+    ($($(#[$doc:meta])* $name:ident => $field:ident;)*) => {
+        impl<A> Rule<A> {$(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, asked: impl Into<AnyOf<SetName>>) -> Self {
+                let sets = self.criteria.sets.get_or_insert_default();
+                sets.$field = asked.into();
+                if sets.is_any() {
+                    self.criteria.sets = None;
+                }
+                self
+            }
+        )*}
+    };
+}
+
+set_setters! {
+    /// Asks for source addresses in [named sets](super::set) of prefixes.
+    from_set => src;
+    /// Asks for destination addresses in named sets of prefixes.
+    to_set => dst;
+    /// Asks for source ports in named sets of ports.
+    from_port_set => src_port;
+    /// Asks for destination ports in named sets of ports.
+    to_port_set => dst_port;
+    /// Asks for pairs of source address and port in named sets of pairs.
+    from_endpoint_set => src_endpoint;
+    /// Asks for pairs of destination address and port in named sets of pairs.
+    to_endpoint_set => dst_endpoint;
+    /// Asks for interfaces that packets come in by, in named sets of interfaces.
+    in_interface_set => in_interface;
+    /// Asks for interfaces that packets leave by, in named sets of interfaces.
+    out_interface_set => out_interface;
 }

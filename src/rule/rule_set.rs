@@ -1,7 +1,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Action, ChainId, InterfaceName, Interfaces, Rule, RuleId};
+use super::set::{Contents, Set, SetError, Sets};
+use super::{Action, ChainId, InterfaceName, Interfaces, Named, Rule, RuleId};
 use crate::packet::InterfaceId;
 
 /// Chains of rules: the base chain, where evaluation begins, the user chains, and the default
@@ -23,12 +24,14 @@ pub struct RuleSet<A = Action> {
     chains: Vec<Chain<A>>,
     default: A,
     interfaces: Interfaces,
+    sets: Sets,
 }
 
-/// Equal rule sets have equal chains and defaults; how interface names are numbered is not compared.
+/// Equal rule sets have equal chains, defaults and named sets; how interface names are numbered is not
+/// compared.
 impl<A: PartialEq> PartialEq for RuleSet<A> {
     fn eq(&self, other: &Self) -> bool {
-        self.chains == other.chains && self.default == other.default
+        self.chains == other.chains && self.default == other.default && self.sets == other.sets
     }
 }
 
@@ -45,7 +48,12 @@ impl<A> RuleSet<A> {
     /// No rules: every packet gets the default action.
     pub fn new(default: A) -> Self {
         let base = Chain { name: "base".into(), rules: Vec::new() };
-        Self { chains: Vec::from([base]), default, interfaces: Interfaces::default() }
+        Self {
+            chains: Vec::from([base]),
+            default,
+            interfaces: Interfaces::default(),
+            sets: Sets::default(),
+        }
     }
 
     /// Adds a rule at the end of the base chain.
@@ -70,6 +78,62 @@ impl<A> RuleSet<A> {
     /// names in the same order number interfaces alike.
     pub(crate) fn intern_interface(&mut self, name: &InterfaceName) {
         self.interfaces.intern(name);
+    }
+
+    /// Gives an interface a number, although no rule may name it, so that it can become a member of a
+    /// [named set](super::set) after the rules have been compiled.
+    pub fn number_interface(&mut self, name: impl Into<InterfaceName>) {
+        self.interfaces.intern(&name.into());
+    }
+
+    /// Adds a named set, or puts it in the place of the one that has the name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::rule::set::PrefixSet;
+    /// use portcullis::{Action, Rule, RuleSet};
+    ///
+    /// let mut rules = RuleSet::new(Action::Accept);
+    /// rules.add_set("blocked", PrefixSet::from_iter(["198.51.100.0/24".parse()?]));
+    /// rules.push(Rule::drop().from_set("blocked"));
+    /// # Ok::<(), ipnet::AddrParseError>(())
+    /// ```
+    pub fn add_set(&mut self, name: &str, set: impl Into<Set>) {
+        self.sets.put(name, set.into());
+        self.number_sets();
+    }
+
+    /// Changes a named set.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such set, or its elements are of another kind.
+    pub fn change_set<S: Contents, R>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut S) -> R,
+    ) -> Result<R, SetError> {
+        let result = self.sets.change(name, change);
+        self.number_sets();
+        result
+    }
+
+    /// The named sets.
+    pub fn sets(&self) -> &Sets {
+        &self.sets
+    }
+
+    /// Replaces all named sets.
+    pub fn set_sets(&mut self, sets: Sets) {
+        self.sets = sets;
+        self.number_sets();
+    }
+
+    /// Numbers the interfaces that sets name.
+    fn number_sets(&mut self) {
+        let Self { sets, interfaces, .. } = self;
+        sets.interfaces().for_each(|name| interfaces.intern(name));
     }
 
     /// Adds an empty user chain. Names need not differ, except to be told apart in text.
@@ -145,6 +209,10 @@ impl<A> RuleSet<A> {
     /// Numbers interfaces as another rule set does.
     pub(crate) fn set_interfaces(&mut self, interfaces: Interfaces) {
         self.interfaces = interfaces;
+    }
+
+    pub(crate) fn named(&self) -> Named<'_> {
+        Named { interfaces: &self.interfaces, sets: &self.sets }
     }
 
     pub(crate) fn interfaces(&self) -> &Interfaces {

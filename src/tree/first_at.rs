@@ -1,7 +1,7 @@
 use super::lookup::find::{Find, Roots};
 use super::lookup::image::{NOTHING, RECORD};
 use super::lookup::subject::Judged;
-use super::{Actions, Compiled};
+use super::{Actions, Compiled, Members};
 use crate::packet::{Packet, Tracked};
 use crate::rule::{ChainId, RuleId};
 
@@ -30,9 +30,10 @@ impl<T: Actions> Compiled<'_, T> {
         &self,
         packet: &Packet,
         tracked: Option<Tracked>,
+        members: &Members,
     ) -> (Option<RuleId>, &T::Action) {
         let judged = (packet, tracked);
-        let verdict = self.verdict(self.first(judged), judged, &mut |_, _| {});
+        let verdict = self.verdict(self.first(judged), judged, members, &mut |_, _| {});
         (verdict.rule, self.actions.numbered(verdict.action))
     }
 
@@ -40,8 +41,7 @@ impl<T: Actions> Compiled<'_, T> {
     /// `mark`. The chain is one that was compiled.
     pub(crate) fn first_at(
         &self,
-        packet: &Packet,
-        tracked: Option<Tracked>,
+        (packet, tracked, members): (&Packet, Option<Tracked>, &Members),
         chain: ChainId,
         least: u32,
         mark: u32,
@@ -53,7 +53,7 @@ impl<T: Actions> Compiled<'_, T> {
             _ => Roots::read(image, chain.0, words.family),
         };
         let least = least.checked_mul(1 << 8)?;
-        let entry = self.chosen.run(Find { image, roots, subject, words, mark, least });
+        let entry = self.chosen.run(Find { image, roots, subject, words, members, mark, least });
         let action = Some(entry & 0xff).filter(|number| *number < RECORD);
         let action = action.map(|number| self.actions.numbered(number));
         (entry != NOTHING).then_some(FirstAt { index: entry >> 8, action })

@@ -10,6 +10,7 @@ mod bytes;
 mod first_at;
 mod load;
 mod lookup;
+mod members;
 #[cfg(feature = "alloc")]
 mod stats;
 #[cfg(feature = "alloc")]
@@ -21,6 +22,7 @@ use alloc::vec::Vec;
 #[cfg(feature = "alloc")]
 pub(crate) use self::first_at::FirstAt;
 pub use self::load::{ImageError, ImageFault};
+pub(crate) use self::members::Members;
 #[cfg(feature = "alloc")]
 pub use self::stats::Stats;
 
@@ -49,6 +51,7 @@ use crate::simd::{Backend, Chosen};
 pub(crate) struct Compiled<'a, T> {
     image: Bytes<'a>,
     actions: T,
+    members: Members,
     base: [Roots; 2],
     chosen: Chosen,
 }
@@ -60,7 +63,8 @@ impl<A: Clone + PartialEq> Compiled<'static, Own<A>> {
         rules.check()?;
         let output = build::compile(rules, config)?;
         let actions = Own { default: rules.default_action().clone(), all: output.actions };
-        Ok(Self::of(Bytes::own(&output.bytes), actions, config.backend))
+        let members = Members::of(rules);
+        Ok(Self { members, ..Self::of(Bytes::own(&output.bytes), actions, config.backend) })
     }
 
     /// Compiles for packets that have not: a rule that names a state is an error.
@@ -114,15 +118,16 @@ impl<'a, A> Compiled<'a, Any<'a, A>> {
     /// One whose actions are its own.
     #[cfg(feature = "alloc")]
     pub(crate) fn from_own(own: Compiled<'a, Own<A>>) -> Self {
-        let Compiled { image, actions, base, chosen } = own;
-        Self { image, actions: Any::Own(actions), base, chosen }
+        let Compiled { image, actions, members, base, chosen } = own;
+        Self { image, actions: Any::Own(actions), members, base, chosen }
     }
 }
 
 impl<'a, T> Compiled<'a, T> {
     fn of(image: Bytes<'a>, actions: T, backend: Option<Backend>) -> Self {
         let base = [Family::V4, Family::V6].map(|family| Roots::read(image.view(), 0, family));
-        Self { image, actions, base, chosen: Chosen::new(backend) }
+        let members = Members::default();
+        Self { image, actions, members, base, chosen: Chosen::new(backend) }
     }
 
     /// The same with other instructions.
@@ -159,14 +164,14 @@ impl<T: Actions> Compiled<'_, T> {
     ) -> Decision<'_, T::Action> {
         let judged = (packet, tracked);
         let entry = self.first(judged);
-        let verdict = self.verdict(entry, judged, seen);
+        let verdict = self.verdict(entry, judged, &self.members, seen);
         self.decision(verdict, tracked, packet.fragment, packet.malformed)
     }
 
     #[inline]
     pub(crate) fn decide_key(&self, key: &FlowKey) -> Decision<'_, T::Action> {
         let entry = self.first(key);
-        let verdict = self.verdict(entry, key, &mut |_, _| {});
+        let verdict = self.verdict(entry, key, &self.members, &mut |_, _| {});
         self.decision(verdict, None, Fragment::Whole, None)
     }
 
@@ -176,12 +181,22 @@ impl<T: Actions> Compiled<'_, T> {
         packets: &[Packet],
         decisions: &mut [Decision<'m, T::Action>],
     ) {
+        self.decide_batch_with(&self.members, packets, decisions);
+    }
+
+    /// The same with the sets as they are in `members`.
+    pub(crate) fn decide_batch_with<'m>(
+        &'m self,
+        members: &Members,
+        packets: &[Packet],
+        decisions: &mut [Decision<'m, T::Action>],
+    ) {
         let mut entries = [NOTHING; BATCH];
         for (packets, decisions) in packets.chunks(BATCH).zip(decisions.chunks_mut(BATCH)) {
             let (found, _) = entries.split_at_mut(decisions.len().min(packets.len()));
             self.first_of_each(found, |i: usize| packets.get(i).map(|packet| (packet, None)));
             for ((packet, decision), entry) in packets.iter().zip(decisions).zip(found) {
-                let verdict = self.verdict(*entry, (packet, None), &mut |_, _| {});
+                let verdict = self.verdict(*entry, (packet, None), members, &mut |_, _| {});
                 *decision = self.decision(verdict, None, packet.fragment, packet.malformed);
             }
         }
@@ -203,7 +218,8 @@ impl<T: Actions> Compiled<'_, T> {
             self.first_of_each(found, judged);
             for ((i, packet), entry) in packets.iter().enumerate().zip(found) {
                 let tracked = Some(tracked(start + i));
-                let verdict = self.verdict(*entry, (packet, tracked), &mut |_, _| {});
+                let judged = (packet, tracked);
+                let verdict = self.verdict(*entry, judged, &self.members, &mut |_, _| {});
                 let decision = self.decision(verdict, tracked, packet.fragment, packet.malformed);
                 decided(start + i, decision);
             }
@@ -221,10 +237,20 @@ impl<T: Actions> Compiled<'_, T> {
             let (found, _) = entries.split_at_mut(decisions.len().min(keys.len()));
             self.first_of_each(found, |i| keys.get(i));
             for ((key, decision), entry) in keys.iter().zip(decisions).zip(found) {
-                let verdict = self.verdict(*entry, key, &mut |_, _| {});
+                let verdict = self.verdict(*entry, key, &self.members, &mut |_, _| {});
                 *decision = self.decision(verdict, None, Fragment::Whole, None);
             }
         }
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn members(&self) -> &Members {
+        &self.members
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn members_mut(&mut self) -> &mut Members {
+        &mut self.members
     }
 
     pub(crate) fn default_action(&self) -> &T::Action {
@@ -275,12 +301,13 @@ impl<T: Actions> Compiled<'_, T> {
         &self,
         entry: u32,
         judged: impl Judged,
+        members: &Members,
         seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Verdict {
         match entry {
             entry if entry & 0xff < RECORD => Verdict::of_entry(entry),
             NOTHING => Verdict::DEFAULT,
-            entry => self.look_closer(entry, &judged.subject(), &judged.words(), seen),
+            entry => self.look_closer(entry, (&judged.subject(), &judged.words(), members), seen),
         }
     }
 
@@ -290,16 +317,15 @@ impl<T: Actions> Compiled<'_, T> {
     fn look_closer(
         &self,
         entry: u32,
-        subject: &Subject<'_>,
-        words: &Words,
+        (subject, words, members): (&Subject<'_>, &Words, &Members),
         seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Verdict {
         let (image, chosen, roots) = (self.image.view(), self.chosen, self.roots(words.family));
-        let find = Find { image, roots, subject, words, mark: subject.mark(), least: 0 };
+        let find = Find { image, roots, subject, words, members, mark: subject.mark(), least: 0 };
         match if entry == UNDECIDED { chosen.run(find) } else { entry } {
             entry if entry & 0xff < RECORD => Verdict::of_entry(entry),
             NOTHING => Verdict::DEFAULT,
-            entry => Follow { image, chosen, subject, words }.from(entry, roots, seen),
+            entry => Follow { image, chosen, subject, words, members }.from(entry, roots, seen),
         }
     }
 

@@ -5,7 +5,7 @@ use super::block::{BLOCK, Block, Entry};
 use super::ordinal::Ordinal;
 use super::probe::{Words, rest};
 use crate::packet::{Packet, Tracked};
-use crate::rule::{ChainId, Criteria, Interfaces};
+use crate::rule::{ChainId, Criteria, Named};
 
 /// How a chain differs from that of the base.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Delta<A> {
 pub(super) struct Asked<'p> {
     pub(super) packet: &'p Packet,
     pub(super) tracked: Option<Tracked>,
-    pub(super) interfaces: &'p Interfaces,
+    pub(super) named: Named<'p>,
 }
 
 impl<A> Delta<A> {
@@ -168,7 +168,7 @@ impl Asked<'_> {
         let Some(holds) = block.outline(place).holds(self.packet) else {
             let rule = block.entry(place).map(|entry| &entry.rule.criteria);
             return rule.is_some_and(|criteria| {
-                criteria.hold(self.packet, self.tracked, mark, self.interfaces)
+                criteria.hold(self.packet, self.tracked, mark, self.named)
             });
         };
         holds

@@ -1,6 +1,7 @@
 use core::fmt;
 
 use super::RuleKey;
+use crate::rule::set::SetError;
 use crate::rule::{BuildError, ChainId, RuleId};
 
 /// Why a rule cannot be inserted or removed. Nothing has changed then.
@@ -18,6 +19,8 @@ pub enum UpdateError {
         /// How many rules the chain has.
         rules: usize,
     },
+    /// A named set cannot be changed so.
+    Set(SetError),
     /// The rule cannot be part of a compiled rule set.
     Build(BuildError),
 }
@@ -32,6 +35,7 @@ impl fmt::Display for UpdateError {
             Self::NoSuchPlace { place, rules } => {
                 write!(f, "there is no place for {place}: the chain has {rules} rules")
             }
+            Self::Set(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
         }
     }
@@ -40,9 +44,16 @@ impl fmt::Display for UpdateError {
 impl core::error::Error for UpdateError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
+            Self::Set(error) => Some(error),
             Self::Build(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<SetError> for UpdateError {
+    fn from(error: SetError) -> Self {
+        Self::Set(error)
     }
 }
 

@@ -15,7 +15,11 @@ use super::slots::{Held, Slots};
 use super::snapshot::{Base, BaseChain, Snapshot};
 use super::{Position, RuleKey, UpdateError};
 use crate::Config;
-use crate::rule::{Action, BuildError, ChainId, Kind, Limit, MAX_RULES, Rule, RuleId, RuleSet};
+use crate::rule::set::Contents;
+use crate::rule::{
+    Action, BuildError, ChainId, InterfaceName, Kind, Limit, MAX_RULES, Rule, RuleId, RuleSet,
+};
+use crate::tree::Members;
 
 /// A stateless matcher whose rules come and go: the writer's side.
 ///
@@ -61,6 +65,7 @@ impl<A: Clone + PartialEq> LiveMatcher<A> {
             own: Delta::new(ChainId::BASE),
             others: Vec::new(),
             interfaces: Arc::new(rules.interfaces().clone()),
+            members: Members::of(rules),
             default: Arc::new(rules.default_action().clone()),
             special: 0,
             straight: true,
@@ -108,6 +113,34 @@ impl<A: Clone + PartialEq> LiveMatcher<A> {
             return Err(error.into());
         }
         Ok(key)
+    }
+
+    /// Changes a [named set](crate::rule::set); nothing is compiled.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such set, or its elements are of another kind.
+    ///
+    /// # Complexity
+    ///
+    /// That of the change; but putting an interface into a set for which a wildcard stood until then
+    /// costs a [`rebuild`](Self::rebuild).
+    pub fn change_set<S: Contents, R>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut S) -> R,
+    ) -> Result<R, UpdateError> {
+        let mut sets = self.current.sets().clone();
+        let result = sets.change(name, change)?;
+        let stale = self.number(sets.interfaces().cloned().collect());
+        let before = self.current.members.clone();
+        self.current.members.put(sets, &self.current.interfaces);
+        self.changed = true;
+        if stale && let Err(error) = self.rebuild() {
+            self.current.members = before;
+            return Err(error.into());
+        }
+        Ok(result)
     }
 
     /// Compiles the rules as they are now, so that lookups are as fast as they can be.
@@ -281,11 +314,17 @@ impl<A> LiveMatcher<A> {
     fn intern(&mut self, rule: &Rule<A>) -> bool {
         let criteria = &rule.criteria;
         let names = criteria.in_interface.items().iter().chain(criteria.out_interface.items());
+        self.number(names.cloned().collect())
+    }
+
+    fn number(&mut self, names: Vec<InterfaceName>) -> bool {
         let mut stale = false;
+        let current = &mut self.current;
         for name in names {
-            if !self.current.interfaces.knows(name) {
-                stale |= self.current.interfaces.id(name.as_str()).is_some();
-                Arc::make_mut(&mut self.current.interfaces).intern(name);
+            if !current.interfaces.knows(&name) {
+                stale |= current.interfaces.id(name.as_str()).is_some();
+                Arc::make_mut(&mut current.interfaces).intern(&name);
+                current.members.number(&current.interfaces);
                 self.changed = true;
             }
         }
@@ -302,7 +341,7 @@ impl<A> LiveMatcher<A> {
         if rule.criteria.asks_connection() {
             return Some(Kind::StateWithoutTracking);
         }
-        let unsound = rule.criteria.unsound(&self.current.interfaces);
+        let unsound = rule.criteria.unsound(self.current.named());
         unsound.or_else(|| self.jumps.fault(chain, rule))
     }
 

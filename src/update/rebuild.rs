@@ -7,6 +7,7 @@ use super::ordinal::{Ordinal, even};
 use super::snapshot::{Base, BaseChain};
 use super::{LiveMatcher, RuleKey};
 use crate::Config;
+use crate::rule::set::Sets;
 use crate::rule::{Action, BuildError, ChainId, Interfaces, Rule, RuleSet, Target};
 use crate::tree::Compiled;
 
@@ -17,6 +18,7 @@ pub struct Rebuild<A = Action> {
     pub(super) of: Arc<Base<A>>,
     pub(super) chains: Vec<(Box<str>, BaseChain<A>)>,
     pub(super) interfaces: Arc<Interfaces>,
+    pub(super) sets: Sets,
     pub(super) default: Arc<A>,
     pub(super) config: Config,
 }
@@ -45,6 +47,7 @@ impl<A: Clone + PartialEq> Rebuild<A> {
     pub(super) fn rule_set(&self) -> RuleSet<A> {
         let mut rules = RuleSet::new((*self.default).clone());
         rules.set_interfaces((*self.interfaces).clone());
+        rules.set_sets(self.sets.clone());
         for (i, (name, chain)) in self.chains.iter().enumerate() {
             let id = if i == 0 { ChainId::BASE } else { rules.add_chain(name) };
             chain.rules.iter().for_each(|rule| _ = rules.push_to(id, Rule::clone(rule)));
@@ -111,6 +114,7 @@ impl<A> LiveMatcher<A> {
             of: Arc::clone(&self.current.base),
             chains: chains.collect(),
             interfaces: Arc::clone(&self.current.interfaces),
+            sets: self.current.sets().clone(),
             default: Arc::clone(&self.current.default),
             config: self.config.clone(),
         }

@@ -6,8 +6,11 @@ use super::RuleKey;
 use super::delta::{Asked, Delta};
 use super::ordinal::Ordinal;
 use crate::packet::{FlowKey, InterfaceId, Packet, Tracked};
-use crate::rule::{Action, ChainId, Decision, Effect, Interfaces, MAX_DEPTH, Rule, RuleId, Target};
-use crate::tree::{Compiled, FirstAt, Own};
+use crate::rule::set::Sets;
+use crate::rule::{
+    Action, ChainId, Decision, Effect, Interfaces, MAX_DEPTH, Named, Rule, RuleId, Target,
+};
+use crate::tree::{Compiled, FirstAt, Members, Own};
 
 /// A rule set as it was when it was [published](super::LiveMatcher::publish): judges each packet
 /// alone, and never changes.
@@ -22,6 +25,7 @@ pub struct Snapshot<A = Action> {
     /// The user chains that differ, in order.
     pub(super) others: Vec<Delta<A>>,
     pub(super) interfaces: Arc<Interfaces>,
+    pub(super) members: Members,
     pub(super) default: Arc<A>,
     /// How many inserted rules do more than decide.
     pub(super) special: usize,
@@ -116,12 +120,21 @@ impl<A> Snapshot<A> {
         &self.default
     }
 
+    /// The named sets as they were.
+    pub fn sets(&self) -> &Sets {
+        self.members.sets()
+    }
+
+    pub(super) fn named(&self) -> Named<'_> {
+        Named { interfaces: &self.interfaces, sets: self.members.sets() }
+    }
+
     #[inline]
     fn decide(&self, packet: &Packet, tracked: Option<Tracked>) -> Decision<'_, A, RuleKey> {
         if !self.straight {
             return self.follow(packet, tracked, &mut |_, _| {});
         }
-        let (rule, action) = self.base.compiled.decided(packet, tracked);
+        let (rule, action) = self.base.compiled.decided(packet, tracked, &self.members);
         self.finish(packet, tracked, rule, action)
     }
 
@@ -133,7 +146,7 @@ impl<A> Snapshot<A> {
         decisions: &mut [Decision<'s, A, RuleKey>],
     ) {
         let mut found = [self.base.compiled.decide(first, None); BATCH];
-        self.base.compiled.decide_batch(packets, &mut found);
+        self.base.compiled.decide_batch_with(&self.members, packets, &mut found);
         for ((packet, found), decision) in packets.iter().zip(found).zip(decisions) {
             *decision = self.finish(packet, None, found.rule, found.action);
         }
@@ -170,7 +183,7 @@ impl<A> Snapshot<A> {
             found = kept.and_then(|kept| Some((kept.index, base.action(kept)?)));
         }
         let before = found.map_or(Ordinal::LAST, |(index, _)| Ordinal::of_base(index));
-        let asked = Asked { packet, tracked, interfaces: &self.interfaces };
+        let asked = Asked { packet, tracked, named: self.named() };
         if let Some(entry) = own.first(&asked, mark, None, before) {
             return Some((entry.key, entry.rule.target.action()?));
         }
@@ -246,7 +259,7 @@ impl<A> Snapshot<A> {
         let index = self.next_of_base(packet, tracked, mark, Place { chain, after });
         let index = index.map(|found| found.index);
         let before = index.map_or(Ordinal::LAST, Ordinal::of_base);
-        let asked = Asked { packet, tracked, interfaces: &self.interfaces };
+        let asked = Asked { packet, tracked, named: self.named() };
         if let Some(entry) = delta.and_then(|delta| delta.first(&asked, mark, after, before)) {
             return Some((entry.ordinal, entry.key, &entry.rule));
         }
@@ -268,7 +281,8 @@ impl<A> Snapshot<A> {
         let compiled = if delta.is_some() { &self.base.whole } else { &self.base.compiled };
         let mut least = after.map_or(0, Ordinal::next_base);
         loop {
-            let found = compiled.first_at(packet, tracked, chain, least, mark)?;
+            let of = (packet, tracked, &self.members);
+            let found = compiled.first_at(of, chain, least, mark)?;
             if delta.is_none_or(|delta| !delta.is_removed(found.index)) {
                 return Some(found);
             }
@@ -358,6 +372,7 @@ impl<A> Clone for Snapshot<A> {
             own: self.own.clone(),
             others: self.others.clone(),
             interfaces: Arc::clone(&self.interfaces),
+            members: self.members.clone(),
             default: Arc::clone(&self.default),
             special: self.special,
             straight: self.straight,

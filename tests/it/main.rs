@@ -17,6 +17,7 @@ mod reassembly;
 mod rulesets;
 #[cfg(feature = "serde")]
 mod serde;
+mod sets;
 mod strategies;
 mod text;
 mod tree;

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use portcullis::conntrack::helper::Ftp;
 use portcullis::conntrack::{Conntrack, Limits, Lookup, Time};
 use portcullis::packet::{ConnFlag, Family, IcmpMessage, Ports, TcpFlags, TcpSegment, Transport};
+use portcullis::rule::set::{EndpointSet, InterfaceSet, PrefixSet};
 use portcullis::rule::{AnyOf, Effect, FlagsMatch, IcmpKind, Masked, Span, not};
 use portcullis::{
     Action, Addrs, Backend, Config, ConnState, ConnTable, Direction, Fragment, Packet, Protocol,
@@ -142,6 +143,11 @@ fn every_field() -> RuleSet {
     rules.push(Rule::drop().to_cut_ports(22));
     rules.push(Rule::accept().icmp([IcmpKind::from(8), IcmpKind::new(3, 0..=4)]));
     rules.push(Rule::accept().icmpv6(not([IcmpKind::from(128)])));
+    rules.add_set("nets", PrefixSet::from_iter([prefix("10.8.0.0/16"), prefix("2001:db8:8::/48")]));
+    rules.add_set("lans", InterfaceSet::from_iter(["eth1", "wg*"]));
+    rules.add_set("servers", EndpointSet::from_iter([("10.8.0.1".parse().unwrap(), 443)]));
+    rules.push(Rule::drop().from_set("nets").in_interface_set("lans"));
+    rules.push(Rule::accept().to_endpoint_set("servers"));
     rules.push(Rule::accept().in_interface("eth*").vlan(100));
     rules.push(
         Rule::accept().out_interface(AnyOf::none_of(["wg0".into()])).length(Span::from(0..=80)),

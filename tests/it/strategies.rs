@@ -16,7 +16,7 @@ use proptest::prelude::*;
 pub(crate) use packets::{packets, tracked};
 pub(crate) use reduce::reduce;
 pub(crate) use rng::Rng;
-pub(crate) use rules::rule_set;
+pub(crate) use rules::{change_sets, rule_set};
 
 /// What cases are like.
 #[derive(Clone, Copy, Debug)]
@@ -32,11 +32,13 @@ pub(crate) struct Shape {
     /// Whether a few packets contradict themselves (ports of an ICMP packet, a TCP header of a
     /// UDP packet, a DSCP of 200): their fields may be set freely.
     pub(crate) odd: bool,
+    /// Whether rules may name sets, for which images have no room.
+    pub(crate) sets: bool,
 }
 
 impl Shape {
     pub(crate) const STATELESS: Self =
-        Self { rules: 40, chains: 4, packets: 32, states: false, odd: true };
+        Self { rules: 40, chains: 4, packets: 32, states: false, odd: true, sets: true };
     pub(crate) const STATEFUL: Self = Self { states: true, ..Self::STATELESS };
 }
 

@@ -38,6 +38,8 @@ pub(in crate::analysis) fn cubes(criteria: &Criteria, interfaces: &Interfaces) -
         mark: _,
         vlan,
         predicate,
+        // Refused before.
+        sets: _,
     } = criteria;
     let numbers = |set: &AnyOf<_>| held_by(set, u16::MAX.into(), spans(set));
     let icmp_kinds = |kinds: &AnyOf<_>| held_by(kinds, u16::MAX.into(), kind_spans(kinds));

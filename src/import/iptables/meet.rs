@@ -51,6 +51,7 @@ pub(super) fn meet(
         mark,
         vlan,
         predicate,
+        sets,
     } = b;
     let both = Criteria {
         family: a.family.or(*asked_family),
@@ -79,6 +80,8 @@ pub(super) fn meet(
         mark: marks(&a.mark, mark)?,
         vlan: ranges(&a.vlan, vlan),
         predicate: alike(&a.predicate, predicate, "rate")?,
+        // This importer makes none.
+        sets: a.sets.clone().or_else(|| sets.clone()),
     };
     Ok((!is_never(&both)).then_some(both))
 }

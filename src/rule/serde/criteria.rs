@@ -6,7 +6,7 @@ use ::serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::packet::{ConnFlag, ConnState, Direction, Family, Fragment, Malformed, Protocol};
 use crate::rule::{
     AnyOf, Criteria, FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked, OriginalCriteria,
-    PortRange, Span,
+    PortRange, SetCriteria, SetName, Span,
 };
 
 /// Only fields that ask something are written, and those that are missing ask nothing.
@@ -47,6 +47,7 @@ fields! {
     Criteria {
         family: Family,
         original: Box<OriginalCriteria>,
+        sets: Box<SetCriteria>,
     } {
         src: IpRange,
         dst: IpRange,
@@ -82,5 +83,18 @@ fields! {
         protocol: Protocol,
         src_port: PortRange,
         dst_port: PortRange,
+    }
+}
+
+fields! {
+    SetCriteria {} {
+        src: SetName,
+        dst: SetName,
+        src_port: SetName,
+        dst_port: SetName,
+        src_endpoint: SetName,
+        dst_endpoint: SetName,
+        in_interface: SetName,
+        out_interface: SetName,
     }
 }

@@ -9,7 +9,7 @@ use ::serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::packet::{ConnFlag, ConnState, Direction, Fragment, Malformed, Protocol};
 use crate::rule::text::One;
-use crate::rule::{FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked, Span};
+use crate::rule::{FlagsMatch, IcmpKind, InterfaceName, IpRange, Masked, SetName, Span};
 
 /// Reads a string, or a number in its place.
 pub(super) fn read<'de, T: One, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
@@ -110,6 +110,18 @@ impl Serialize for InterfaceName {
 }
 
 impl<'de> Deserialize<'de> for InterfaceName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::from(String::deserialize(deserializer)?.as_str()))
+    }
+}
+
+impl Serialize for SetName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for SetName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self::from(String::deserialize(deserializer)?.as_str()))
     }

@@ -37,7 +37,7 @@
 //!
 //! | | form |
 //! |---|---|
-//! | [`RuleSet`](super::RuleSet) | `default`, and `chains`, the base chain first, each with `name` and `rules` |
+//! | [`RuleSet`](super::RuleSet) | `default`, `sets` if there are some, each with `name` and `elements` (`{"prefixes": [..]}` and the like), and `chains`, the base chain first, each with `name` and `rules` |
 //! | [`Rule`](super::Rule) | `target`, and if need be `criteria` and `comment` |
 //! | [`Target`](super::Target) | `{"action": ..}`, `{"continue": ..}`, `{"jump": 1}`, `{"goto": 1}` with the chain's place in the rule set, `"return"` |
 //! | [`Effect`](super::Effect) | `"count"`, `"log"`, `{"mark": "0x1/0xff"}` and the like |
@@ -53,3 +53,4 @@ mod criteria;
 mod item;
 mod packet;
 mod rule_set;
+mod set;

@@ -5,12 +5,17 @@ use ::serde::de::Error;
 use ::serde::ser::SerializeStruct;
 use ::serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::set::{NamedSet, SetList};
 use crate::rule::{Chain, ChainId, Rule, RuleSet};
 
 impl<A: Serialize> Serialize for RuleSet<A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("RuleSet", 2)?;
+        let with_sets = !self.sets().is_empty();
+        let mut fields = serializer.serialize_struct("RuleSet", 2 + usize::from(with_sets))?;
         fields.serialize_field("default", self.default_action())?;
+        if with_sets {
+            fields.serialize_field("sets", &SetList(self.sets()))?;
+        }
         fields.serialize_field("chains", self.chains())?;
         fields.end()
     }
@@ -27,8 +32,14 @@ impl<A: Serialize> Serialize for Chain<A> {
 
 impl<'de, A: Deserialize<'de>> Deserialize<'de> for RuleSet<A> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Fields { default, chains } = Fields::deserialize(deserializer)?;
+        let Fields { default, sets, chains } = Fields::deserialize(deserializer)?;
         let mut rules = Self::new(default);
+        for NamedSet { name, elements } in sets {
+            if rules.sets().named(&name).is_some() {
+                return Err(D::Error::custom("two sets of one name"));
+            }
+            rules.add_set(&name, elements.into_set::<D::Error>()?);
+        }
         for (number, ChainFields { name, rules: own }) in chains.into_iter().enumerate() {
             let chain = match number {
                 0 if name != "base" => {
@@ -49,6 +60,8 @@ impl<'de, A: Deserialize<'de>> Deserialize<'de> for RuleSet<A> {
 #[serde(deny_unknown_fields, bound = "A: Deserialize<'de>")]
 struct Fields<A> {
     default: A,
+    #[serde(default)]
+    sets: Vec<NamedSet>,
     chains: Vec<ChainFields<A>>,
 }
 

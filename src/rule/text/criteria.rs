@@ -7,12 +7,29 @@ use alloc::vec::Vec;
 use super::error::Failure;
 use super::item;
 use super::lexer::{Line, Token, Word};
+use super::line::{Name, set_name};
 use super::suggest::nearest;
 use crate::packet::{Family, Malformed, Protocol};
+use crate::rule::set::{Part, SetCriteria, SetName};
 use crate::rule::{AnyOf, Criteria, IcmpKind, OriginalCriteria, PortRange};
 
+/// What a line says behind the target.
+#[derive(Default)]
+pub(super) struct Parsed<'l> {
+    pub(super) criteria: Criteria,
+    pub(super) comment: Option<Box<str>>,
+    /// The sets that it names.
+    pub(super) sets: Vec<SetUse<'l>>,
+}
+
+/// A set that a rule names, and what for.
+pub(super) struct SetUse<'l> {
+    pub(super) name: Name<'l>,
+    pub(super) part: Part,
+}
+
 /// Reads criteria to the end of the line.
-pub(super) fn parse(line: &mut Line<'_>) -> Result<(Criteria, Option<Box<str>>), Failure> {
+pub(super) fn parse<'l>(line: &mut Line<'l>) -> Result<Parsed<'l>, Failure> {
     let mut parser = Parser::default();
     loop {
         match line.next()? {
@@ -26,7 +43,7 @@ pub(super) fn parse(line: &mut Line<'_>) -> Result<(Criteria, Option<Box<str>>),
 /// [`parse`] of criteria that belong to no rule, and so have no comment.
 pub(super) fn alone(line: &mut Line<'_>) -> Result<Criteria, Failure> {
     let mut words = *line;
-    let (criteria, comment) = parse(line)?;
+    let Parsed { criteria, comment, .. } = parse(line)?;
     if comment.is_none() {
         return Ok(criteria);
     }
@@ -42,7 +59,7 @@ pub(super) fn alone(line: &mut Line<'_>) -> Result<Criteria, Failure> {
 }
 
 /// The words that begin a criterion, besides the names of protocols.
-const KEYWORDS: [&str; 30] = [
+const KEYWORDS: [&str; 38] = [
     "any",
     "in",
     "out",
@@ -73,15 +90,23 @@ const KEYWORDS: [&str; 30] = [
     "mark",
     "predicate",
     "comment",
+    "from-set",
+    "to-set",
+    "from-port-set",
+    "to-port-set",
+    "from-endpoint-set",
+    "to-endpoint-set",
+    "in-set",
+    "out-set",
 ];
 
 #[derive(Default)]
-struct Parser {
-    criteria: Criteria,
+struct Parser<'l> {
+    said: Parsed<'l>,
     original: OriginalCriteria,
-    comment: Option<Box<str>>,
+    in_sets: SetCriteria,
     /// Which fields have been asked about, one bit each.
-    seen: u32,
+    seen: u64,
     /// Whether the rule says that it has no criteria.
     any: bool,
 }
@@ -117,13 +142,15 @@ enum Field {
     Mark,
     Predicate,
     Comment,
+    /// The number of the part comes on top.
+    Set(Part),
 }
 
-impl Parser {
-    fn criterion(&mut self, word: Word<'_>, line: &mut Line<'_>) -> Result<(), Failure> {
+impl<'l> Parser<'l> {
+    fn criterion(&mut self, word: Word<'l>, line: &mut Line<'l>) -> Result<(), Failure> {
         let field = field(&word, line).ok_or_else(|| unknown(&word))?;
         self.once(field, &word)?;
-        let asked = &mut self.criteria;
+        let asked = &mut self.said.criteria;
         match field {
             Field::Any => self.any = true,
             Field::In => asked.in_interface = list(line, ",", item::interface)?,
@@ -165,20 +192,21 @@ impl Parser {
             Field::Length => asked.length = list(line, ",", item::length)?,
             Field::Mark => asked.mark = list(line, ",", item::mark)?,
             Field::Predicate => asked.predicate = list(line, ",", item::predicate)?,
-            Field::Comment => self.comment = Some(comment(line)?),
+            Field::Comment => self.said.comment = Some(comment(line)?),
+            Field::Set(part) => *self.in_sets.part_mut(part) = self.sets(part, line)?,
         }
         Ok(())
     }
 
     fn once(&mut self, field: Field, word: &Word<'_>) -> Result<(), Failure> {
-        let bit = 1 << field as u32;
+        let bit = field.bit();
         if self.seen & bit != 0 {
             let again = format!("another `{}`", name(field));
             return Err(word
                 .expected("each criterion at most once, with `,` between its alternatives")
                 .found(&again));
         }
-        let others = self.seen & !(1 << Field::Comment as u32);
+        let others = self.seen & !Field::Comment.bit();
         let asks = !matches!(field, Field::Comment);
         if asks && (self.any || matches!(field, Field::Any) && others != 0) {
             return Err(word.expected("`any` alone or criteria, not both"));
@@ -187,14 +215,36 @@ impl Parser {
         Ok(())
     }
 
-    fn finish(mut self, end: &Word<'_>) -> Result<(Criteria, Option<Box<str>>), Failure> {
-        if self.seen & !(1 << Field::Comment as u32) == 0 {
+    fn sets(&mut self, part: Part, line: &mut Line<'l>) -> Result<AnyOf<SetName>, Failure> {
+        if line.take("any") {
+            return Ok(AnyOf::any());
+        }
+        let negated = line.take("not");
+        let mut names = Vec::new();
+        if !line.take("none") {
+            loop {
+                let name = set_name(line)?;
+                names.push(SetName::from(&*name.name));
+                self.said.sets.push(SetUse { name, part });
+                if !line.take_comma() {
+                    break;
+                }
+            }
+        }
+        Ok(any_of(names, negated))
+    }
+
+    fn finish(mut self, end: &Word<'_>) -> Result<Parsed<'l>, Failure> {
+        if self.seen & !Field::Comment.bit() == 0 {
             return Err(end.expected("criteria, or `any` for a rule that matches every packet"));
         }
         if !self.original.is_any() {
-            self.criteria.original = Some(Box::new(self.original));
+            self.said.criteria.original = Some(Box::new(self.original));
         }
-        Ok((self.criteria, self.comment))
+        if !self.in_sets.is_any() {
+            self.said.criteria.sets = Some(Box::new(self.in_sets));
+        }
+        Ok(self.said)
     }
 }
 
@@ -231,9 +281,49 @@ fn field(word: &Word<'_>, line: &Line<'_>) -> Option<Field> {
         "predicate" => Field::Predicate,
         "comment" => Field::Comment,
         "protocol" | "not" => Field::Protocol,
+        name if let Some(part) = Part::ALL.into_iter().find(|part| part.keyword() == name) => {
+            Field::Set(part)
+        }
         name if Protocol::from_name(name).is_some() => Field::Protocol,
         _ => return None,
     })
+}
+
+impl Field {
+    /// A bit of its own.
+    fn bit(self) -> u64 {
+        match self {
+            Self::Set(part) => 1 << (32 + part as u32),
+            Self::Any => 1,
+            Self::In => 1 << 1,
+            Self::Out => 1 << 2,
+            Self::Vlan => 1 << 3,
+            Self::Family => 1 << 4,
+            Self::Protocol => 1 << 5,
+            Self::Icmp => 1 << 6,
+            Self::Icmpv6 => 1 << 7,
+            Self::Flags => 1 << 8,
+            Self::From => 1 << 9,
+            Self::To => 1 << 10,
+            Self::Fragment => 1 << 11,
+            Self::Malformed => 1 << 12,
+            Self::CutSourcePort => 1 << 13,
+            Self::CutDestinationPort => 1 << 14,
+            Self::Zone => 1 << 15,
+            Self::State => 1 << 16,
+            Self::Direction => 1 << 17,
+            Self::Status => 1 << 18,
+            Self::OriginalFrom => 1 << 19,
+            Self::OriginalTo => 1 << 20,
+            Self::OriginalProtocol => 1 << 21,
+            Self::Dscp => 1 << 22,
+            Self::Ttl => 1 << 23,
+            Self::Length => 1 << 24,
+            Self::Mark => 1 << 25,
+            Self::Predicate => 1 << 26,
+            Self::Comment => 1 << 27,
+        }
+    }
 }
 
 /// What an error calls a criterion.
@@ -267,6 +357,7 @@ fn name(field: Field) -> &'static str {
         Field::Mark => "mark",
         Field::Predicate => "predicate",
         Field::Comment => "comment",
+        Field::Set(part) => part.keyword(),
     }
 }
 

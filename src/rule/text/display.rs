@@ -1,13 +1,14 @@
 use core::fmt;
 use core::fmt::Write;
 
+use super::elements::write_set;
 use super::excerpt::is_shown;
-use super::line::is_plain_chain_name;
+use super::line::is_plain_name;
 use super::names::Names;
 use crate::packet::{Malformed, Protocol};
 use crate::rule::{
     AnyOf, ChainId, Criteria, Effect, FlagsMatch, InterfaceName, IpRange, PortRange, Rule, RuleId,
-    RuleSet, Target,
+    RuleSet, SetName, Target,
 };
 
 /// Prints the text that is read back as an equal rule set; only chains that share a name get
@@ -18,6 +19,11 @@ impl<A: fmt::Display> fmt::Display for RuleSet<A> {
         let names = Names::new(self);
         let name = |f: &mut fmt::Formatter<'_>, id| write_chain_name(f, id, names.name(id));
         writeln!(f, "default {}", self.default_action())?;
+        for (name, set) in self.sets().iter() {
+            write!(f, "set {} ", ChainName(name.as_str()))?;
+            write_set(f, set)?;
+            f.write_char('\n')?;
+        }
         for (index, chain) in self.chains().iter().enumerate() {
             let id = ChainId(index as u32);
             if id != ChainId::BASE {
@@ -65,7 +71,8 @@ impl<A: fmt::Display> fmt::Display for Rule<A> {
 impl fmt::Display for Criteria {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let asks_nothing = self.original.as_ref().is_none_or(|original| original.is_any())
-            && Self { original: None, ..self.clone() } == Self::default();
+            && self.sets.as_ref().is_none_or(|sets| sets.is_any())
+            && Self { original: None, sets: None, ..self.clone() } == Self::default();
         if asks_nothing {
             return f.pad("any");
         }
@@ -97,7 +104,11 @@ impl fmt::Display for Criteria {
         words.list("ttl", &self.ttl, fmt::Display::fmt)?;
         words.list("length", &self.length, fmt::Display::fmt)?;
         words.list("mark", &self.mark, fmt::Display::fmt)?;
-        words.list("predicate", &self.predicate, fmt::Display::fmt)
+        words.list("predicate", &self.predicate, fmt::Display::fmt)?;
+        for (part, asked) in self.sets.iter().flat_map(|sets| sets.parts()) {
+            words.list(part.keyword(), asked, write_set_name)?;
+        }
+        Ok(())
     }
 }
 
@@ -160,12 +171,12 @@ fn write_chain_name(f: &mut fmt::Formatter<'_>, id: ChainId, name: Option<&str>)
     }
 }
 
-/// A chain's name as text has it, in quotation marks if need be.
+/// The name of a chain or a set as text has it, in quotation marks if need be.
 pub(super) struct ChainName<'n>(pub(super) &'n str);
 
 impl fmt::Display for ChainName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match is_plain_chain_name(self.0) {
+        match is_plain_name(self.0) {
             true => f.write_str(self.0),
             false => write_quoted(f, self.0),
         }
@@ -259,7 +270,15 @@ fn protocol_keyword(asked: &AnyOf<Protocol>) -> &'static str {
     if named && !asked.items().is_empty() { "" } else { "protocol" }
 }
 
-fn write_interface(name: &InterfaceName, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// `any`, `not` and `none` have a meaning of their own in lists.
+fn write_set_name(name: &SetName, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match name.as_str() {
+        "any" | "not" | "none" => write_quoted(f, name.as_str()),
+        name => fmt::Display::fmt(&ChainName(name), f),
+    }
+}
+
+pub(super) fn write_interface(name: &InterfaceName, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, ',' | '#' | '"');
     match name.as_str() {
         "" | "any" | "not" | "none" => write_quoted(f, name.as_str()),

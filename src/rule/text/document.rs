@@ -2,16 +2,18 @@
 
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::str::FromStr;
 
-use super::criteria;
+use super::criteria::{self, SetUse};
 use super::display::ChainName;
 use super::error::{Failure, TextError};
 use super::lexer::{Line, Word};
 use super::line::{Name, Statement, statement};
 use super::suggest::nearest;
+use crate::rule::set::{Set, SetKind};
 use crate::rule::{Action, ChainId, Criteria, Reject, Rule, RuleSet, Target};
 
 /// Reads the [text form](super); a text that states no default drops.
@@ -54,6 +56,7 @@ impl<A: Clone> RuleSet<A> {
             draft.add(line, actions).map_err(|failure| line.error(failure))?;
         }
         draft.resolve_jumps()?;
+        draft.check_sets()?;
         Ok(draft.build(default))
     }
 }
@@ -107,7 +110,7 @@ fn single_rule(text: &str, again: bool) -> Result<Rule<Action>, Failure> {
         return Err(first.expected("nothing after the rule"));
     }
     match statement(&mut line, &ACTIONS)? {
-        Statement::Rule { rule, chain: None } => Ok(rule),
+        Statement::Rule { rule, chain: None, .. } => Ok(rule),
         Statement::Rule { chain: Some(name), .. } => {
             Err(name.word.expected("a rule without jump or goto, as there are no chains"))
         }
@@ -160,6 +163,9 @@ struct Draft<'t, A> {
     chains: Vec<DraftChain<A>>,
     ids: BTreeMap<String, ChainId>,
     jumps: Vec<DraftJump<'t>>,
+    sets: Vec<(String, Set)>,
+    set_names: BTreeMap<String, SetKind>,
+    set_uses: Vec<(SetUse<'t>, SourceLine<'t>)>,
 }
 
 struct DraftChain<A> {
@@ -179,15 +185,25 @@ impl<'t, A: Clone> Draft<'t, A> {
     fn new() -> Self {
         let base = DraftChain { name: "base".into(), rules: Vec::new() };
         let ids = BTreeMap::from([(base.name.clone(), ChainId::BASE)]);
-        Self { default: None, chains: Vec::from([base]), ids, jumps: Vec::new() }
+        Self {
+            default: None,
+            chains: Vec::from([base]),
+            ids,
+            jumps: Vec::new(),
+            sets: Vec::new(),
+            set_names: BTreeMap::new(),
+            set_uses: Vec::new(),
+        }
     }
 
     fn add(&mut self, line: SourceLine<'t>, actions: &[(&str, A)]) -> Result<(), Failure> {
         match statement(&mut Line::new(line.text), actions)? {
             Statement::Default { keyword, action } => self.set_default(&keyword, action),
             Statement::Chain(name) => self.add_chain(name),
-            Statement::Rule { rule, chain } => {
+            Statement::Set(name, set) => self.add_set(name, set),
+            Statement::Rule { rule, chain, sets } => {
                 self.add_rule(rule, chain, line);
+                self.set_uses.extend(sets.into_iter().map(|set| (set, line)));
                 Ok(())
             }
         }
@@ -218,6 +234,15 @@ impl<'t, A: Clone> Draft<'t, A> {
         Ok(())
     }
 
+    fn add_set(&mut self, Name { name, word }: Name<'_>, set: Set) -> Result<(), Failure> {
+        if self.set_names.contains_key(&name) {
+            return Err(word.expected("a name that no set before it has"));
+        }
+        self.set_names.insert(name.clone(), set.kind());
+        self.sets.push((name, set));
+        Ok(())
+    }
+
     /// Adds a rule to the chain begun last.
     fn add_rule(&mut self, rule: Rule<A>, to: Option<Name<'t>>, line: SourceLine<'t>) {
         let chain = self.chains.len() - 1;
@@ -242,6 +267,27 @@ impl<'t, A: Clone> Draft<'t, A> {
         Ok(())
     }
 
+    fn check_sets(&self) -> Result<(), TextError> {
+        for (SetUse { name: Name { name, word }, part }, line) in &self.set_uses {
+            match self.set_names.get(name) {
+                None => {
+                    let known = self.set_names.keys().map(|name| &**name);
+                    let meant = nearest(name, known).map(|name| ChainName(name).to_string());
+                    let expected = "a set that the text declares";
+                    return Err(line.error(word.expected(expected).suggest(meant)));
+                }
+                Some(kind) if *kind != part.kind() => {
+                    let found = format!("one of {kind}");
+                    let expected = format!("a set of {}", part.kind());
+                    let failure = Failure::new(word.span(), expected);
+                    return Err(line.error(failure.found(&found)));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     fn no_such_chain(&self, to: &Name<'_>) -> Failure {
         let known = self.ids.keys().map(|name| &**name);
         let meant = nearest(&to.name, known).map(|name| ChainName(name).to_string());
@@ -250,6 +296,7 @@ impl<'t, A: Clone> Draft<'t, A> {
 
     fn build(self, default: A) -> RuleSet<A> {
         let mut rules = RuleSet::new(self.default.unwrap_or(default));
+        self.sets.into_iter().for_each(|(name, set)| rules.add_set(&name, set));
         for (index, draft) in self.chains.into_iter().enumerate() {
             let id = if index == 0 { ChainId::BASE } else { rules.add_chain(&draft.name) };
             for rule in draft.rules {

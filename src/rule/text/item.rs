@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -32,6 +32,28 @@ pub(super) fn addresses(line: &mut Line<'_>) -> Result<IpRange, Failure> {
         true => wrong_way_round(&word, &first, &last),
         false => word.expected("a range of addresses of one IP version"),
     })
+}
+
+/// A prefix, or an address for the prefix that holds it alone.
+pub(super) fn prefix_element(line: &mut Line<'_>) -> Result<IpNet, Failure> {
+    let expected = "an address or a prefix";
+    let word = line.word(expected)?;
+    let range = match word.split('/') {
+        Some((address, length)) => prefix(&word, &address, &length)?,
+        None => word.text.parse::<IpAddr>().map_err(|_| word.expected(expected))?.into(),
+    };
+    range.prefix().ok_or_else(|| word.expected(expected))
+}
+
+/// An address and a port.
+pub(super) fn endpoint(line: &mut Line<'_>) -> Result<(IpAddr, u16), Failure> {
+    let expected = "an address and a port, as in `192.0.2.1:443` or `[2001:db8::1]:443`";
+    let word = line.word(expected)?;
+    let pair: SocketAddr = word.text.parse().map_err(|_| word.expected(expected))?;
+    match word.text.contains('%') {
+        true => Err(word.expected("an address without a scope")),
+        false => Ok((pair.ip(), pair.port())),
+    }
 }
 
 fn prefix(word: &Word<'_>, network: &Word<'_>, length: &Word<'_>) -> Result<IpRange, Failure> {

@@ -4,10 +4,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::criteria::{Parsed, SetUse};
 use super::error::Failure;
 use super::lexer::{Line, Token, Word};
 use super::suggest::nearest;
 use super::{criteria, item};
+use crate::rule::set::Set;
 use crate::rule::{ChainId, Effect, Rule, Target};
 
 /// A line that is not blank.
@@ -15,7 +17,8 @@ use crate::rule::{ChainId, Effect, Rule, Target};
 pub(super) enum Statement<'l, A> {
     Default { keyword: Word<'l>, action: A },
     Chain(Name<'l>),
-    Rule { rule: Rule<A>, chain: Option<Name<'l>> },
+    Set(Name<'l>, Set),
+    Rule { rule: Rule<A>, chain: Option<Name<'l>>, sets: Vec<SetUse<'l>> },
 }
 
 /// The name of a chain and where it is written.
@@ -30,6 +33,7 @@ const TARGETS: [&str; 10] =
 
 pub(super) const DEFAULT: &str = "default";
 pub(super) const CHAIN: &str = "chain";
+pub(super) const SET: &str = "set";
 
 /// A chain that is not known yet: the caller puts the right one in its place.
 const UNRESOLVED: ChainId = ChainId(u32::MAX);
@@ -50,6 +54,10 @@ pub(super) fn statement<'l, A: Clone>(
             line.end("nothing after the name of the chain")?;
             Ok(Statement::Chain(name))
         }
+        Token::Word(keyword) if keyword.text == SET => {
+            let name = set_name(line)?;
+            Ok(Statement::Set(name, super::elements::set(line)?))
+        }
         _ => {
             *line = before;
             rule(line, actions)
@@ -62,8 +70,8 @@ fn rule<'l, A: Clone>(
     actions: &[(&str, A)],
 ) -> Result<Statement<'l, A>, Failure> {
     let (target, chain) = target(line, actions)?;
-    let (criteria, comment) = criteria::parse(line)?;
-    Ok(Statement::Rule { rule: Rule { criteria, target, comment }, chain })
+    let Parsed { criteria, comment, sets } = criteria::parse(line)?;
+    Ok(Statement::Rule { rule: Rule { criteria, target, comment }, chain, sets })
 }
 
 fn target<'l, A: Clone>(
@@ -86,7 +94,7 @@ fn target<'l, A: Clone>(
         "return" => Ok((Target::Return, None)),
         first if actions.iter().all(|(name, _)| first_word(name) != first) => {
             let names = actions.iter().map(|(name, _)| first_word(name));
-            Err(unknown(&keyword.word(), names.chain(TARGETS).chain([DEFAULT, CHAIN])))
+            Err(unknown(&keyword.word(), names.chain(TARGETS).chain([DEFAULT, CHAIN, SET])))
         }
         _ => {
             *line = before;
@@ -137,19 +145,29 @@ impl<'a, 'l, A> Attempt<'a, 'l, A> {
 }
 
 fn chain_name<'l>(line: &mut Line<'l>) -> Result<Name<'l>, Failure> {
-    let expected =
-        "the name of a chain: letters, digits, `-`, `_` and `.`, or anything in quotation marks";
+    name(
+        line,
+        "the name of a chain: letters, digits, `-`, `_` and `.`, or anything in quotation marks",
+    )
+}
+
+pub(super) fn set_name<'l>(line: &mut Line<'l>) -> Result<Name<'l>, Failure> {
+    name(
+        line,
+        "the name of a set: letters, digits, `-`, `_` and `.`, or anything in quotation marks",
+    )
+}
+
+fn name<'l>(line: &mut Line<'l>, expected: &'static str) -> Result<Name<'l>, Failure> {
     match line.next()? {
-        Token::Word(word) if is_plain_chain_name(word.text) => {
-            Ok(Name { name: word.text.into(), word })
-        }
+        Token::Word(word) if is_plain_name(word.text) => Ok(Name { name: word.text.into(), word }),
         Token::Quoted(word) => Ok(Name { name: word.unquoted()?, word }),
         other => Err(other.word().expected(expected)),
     }
 }
 
-/// Whether a chain's name is written without quotation marks.
-pub(super) fn is_plain_chain_name(name: &str) -> bool {
+/// Whether the name of a chain or a set is written without quotation marks.
+pub(super) fn is_plain_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && name.chars().all(is_plain)
 }

@@ -26,6 +26,7 @@
 //! | line | meaning |
 //! |---|---|
 //! | `default` *action* | the action for packets that no rule decides, before the first `chain`; without it, drop |
+//! | `set` *name* *kind* *elements* | a [named set](super::set); *kind* is `prefixes` (an address stands for itself), `ports`, `endpoints` (`192.0.2.1:443`) or `interfaces`; `none` for no elements |
 //! | `chain` *name* | the rules below are this chain's; it may be jumped to above |
 //! | *target* *criteria* \[`comment` `"`*text*`"`\] | a rule |
 //!
@@ -39,7 +40,7 @@
 //! | `jump` *name*, `goto` *name* | another chain; `base` is the base chain |
 //! | `return` | the end of this chain |
 //!
-//! A chain's name consists of letters, digits, `-`, `_` and `.`, or is anything in quotation
+//! The name of a chain or a set consists of letters, digits, `-`, `_` and `.`, or is anything in quotation
 //! marks.
 //!
 //! # Criteria
@@ -71,6 +72,10 @@
 //! | `mark` *list* | `7`, `0x7`, `0x1/0xff` |
 //! | `vlan` *list* | `10`, `10-20`, to 4095 |
 //! | `predicate` *list* | `3`, to 63 |
+//! | `from-set` *list*, `to-set` *list* | names of sets of prefixes |
+//! | `from-port-set` *list*, `to-port-set` *list* | names of sets of ports |
+//! | `from-endpoint-set` *list*, `to-endpoint-set` *list* | names of sets of pairs of an address and a port |
+//! | `in-set` *list*, `out-set` *list* | names of sets of interfaces |
 //!
 //! A *list* has commas between its alternatives. `not` before it asks for none of them
 //! (`to not 10.1.0.0/16, 10.2.0.0/16`, `not tcp`), `any` in its place asks nothing, and `none`
@@ -87,6 +92,7 @@
 mod criteria;
 mod display;
 mod document;
+mod elements;
 mod error;
 mod excerpt;
 mod item;

@@ -121,7 +121,7 @@ impl<A> Compiler<'_, A> {
         for (index, (rule, number)) in self.chain.rules().iter().zip(&self.numbers).enumerate() {
             let shape = Shape::new(&rule.criteria, family, self.rules.interfaces());
             let Some(shape) = shape else { continue };
-            let checked = has_checks(&rule.criteria, &shape);
+            let checked = has_checks(&rule.criteria, &shape, self.rules.sets());
             let decides = matches!(rule.target, Target::Action(_));
             let low = match checked {
                 true => CHECKED,
@@ -133,7 +133,7 @@ impl<A> Compiler<'_, A> {
             let entry = (index as u32) << 8;
             let doubtful = boxes.push(&shape, entry | low, entry | CHECKED, ends);
             if low >= RECORD || doubtful {
-                records.push((index as u32, record(rule, &shape, *number)));
+                records.push((index as u32, record(rule, &shape, *number, self.rules.sets())));
             }
         }
         OneFamily { boxes, records }

@@ -5,14 +5,15 @@ use alloc::vec::Vec;
 use super::boxes::{Shape, address_span};
 use super::spans::{Spans, held_by};
 use crate::packet::Family;
-use crate::rule::{AnyOf, Criteria, Effect, OriginalCriteria, Rule, Span, Target};
+use crate::rule::set::Sets;
+use crate::rule::{AnyOf, Criteria, Effect, OriginalCriteria, Rule, SetCriteria, Span, Target};
 use crate::tree::lookup::image::target;
 use crate::tree::lookup::residual::{NEGATED, field, stride};
 use crate::tree::lookup::words::Headers;
 
 /// A record's words, with a check for the headers that the rule asks for: its boxes do not tell where
 /// they are missing; `action` is the number of the action of a rule that decides.
-pub(super) fn record<A>(rule: &Rule<A>, shape: &Shape, action: u32) -> Vec<u32> {
+pub(super) fn record<A>(rule: &Rule<A>, shape: &Shape, action: u32, sets: &Sets) -> Vec<u32> {
     let (kind, argument, mask) = match &rule.target {
         Target::Action(_) => (target::ACTION, action, 0),
         Target::Continue(Effect::Mark(bits)) => (target::MARK, bits.value(), bits.mask()),
@@ -26,7 +27,7 @@ pub(super) fn record<A>(rule: &Rule<A>, shape: &Shape, action: u32) -> Vec<u32> 
         Target::Goto(chain) => (target::GOTO, chain.0, 0),
         Target::Return => (target::RETURN, 0, 0),
     };
-    let mut checks = Checks::of(&rule.criteria, shape);
+    let mut checks = Checks::of(&rule.criteria, shape, sets);
     if shape.needs != Headers::NONE {
         checks.pairs(field::HEADERS, false, [(shape.needs.0.into(), shape.needs.0.into())]);
     }
@@ -36,8 +37,8 @@ pub(super) fn record<A>(rule: &Rule<A>, shape: &Shape, action: u32) -> Vec<u32> 
 }
 
 /// Whether a rule that decides needs a record: its criteria are more than its boxes.
-pub(super) fn has_checks(criteria: &Criteria, shape: &Shape) -> bool {
-    Checks::of(criteria, shape).count > 0
+pub(super) fn has_checks(criteria: &Criteria, shape: &Shape, sets: &Sets) -> bool {
+    Checks::of(criteria, shape, sets).count > 0
 }
 
 #[derive(Default)]
@@ -47,13 +48,16 @@ struct Checks {
 }
 
 impl Checks {
-    fn of(criteria: &Criteria, shape: &Shape) -> Self {
+    fn of(criteria: &Criteria, shape: &Shape, sets: &Sets) -> Self {
         let mut checks = Self::default();
         checks.numbers(criteria);
         checks.connection(criteria, shape.family);
         checks.patterns(criteria);
         for (field, spans) in &shape.left_over {
             checks.spans(*field, spans);
+        }
+        if let Some(asked) = &criteria.sets {
+            checks.sets(asked, sets);
         }
         checks
     }
@@ -142,6 +146,15 @@ impl Checks {
             let asked = numbers.fold(0, |asked, number| asked | 1u64 << (number & 63));
             let pair = (asked as u32, (asked >> 32) as u32);
             self.pairs(field::PREDICATE, predicate.is_negated(), [pair]);
+        }
+    }
+
+    /// Sets that are not there have been refused.
+    fn sets(&mut self, criteria: &SetCriteria, sets: &Sets) {
+        for (part, asked) in criteria.parts().filter(|(_, asked)| !asked.is_any()) {
+            let numbers = asked.items().iter().filter_map(|name| sets.number(name.as_str()));
+            let numbers = numbers.map(|number| (number, 0));
+            self.pairs(field::SET + part as u32, asked.is_negated(), numbers);
         }
     }
 

@@ -76,6 +76,7 @@ impl Checker<'_> {
         let fits = match field & !NEGATED {
             field::PREDICATE => count == 1,
             field::TCP_FLAGS | field::MARK | field::STATUS | field::HEADERS => true,
+            field::SET.. => return broken("a named set, which images have no room for"),
             _ if field & NEGATED != 0 => false,
             field if is_number(field) => ascends(self.image, at),
             _ => false,

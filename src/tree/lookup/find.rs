@@ -8,6 +8,7 @@ use super::words::WORDS;
 use super::words::Words;
 use crate::packet::Family;
 use crate::simd::{Kernel, Lanes, TOGETHER};
+use crate::tree::members::Members;
 
 /// More steps than any tree has, and more leaves than go on with each other.
 const MAX_STEPS: usize = 1 << 20;
@@ -92,6 +93,7 @@ pub(in crate::tree) struct Find<'a> {
     pub(in crate::tree) roots: &'a Roots,
     pub(in crate::tree) subject: &'a Subject<'a>,
     pub(in crate::tree) words: &'a Words,
+    pub(in crate::tree) members: &'a Members,
     pub(in crate::tree) mark: u32,
     /// The least entry that counts.
     pub(in crate::tree) least: u32,
@@ -296,7 +298,8 @@ impl Find<'_> {
     fn checks_hold(&self, entry: u32) -> bool {
         let at = self.roots.record(self.image, entry);
         let count = self.image.word(at.saturating_add(3));
-        residual::hold(self.image, at.saturating_add(4), count, self.subject, self.words, self.mark)
+        let of = (self.subject, self.words, self.members);
+        residual::hold(self.image, at.saturating_add(4), count, of, self.mark)
     }
 }
 

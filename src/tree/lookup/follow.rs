@@ -6,6 +6,7 @@ use super::subject::Subject;
 use super::words::Words;
 use crate::rule::{ChainId, Effect, MAX_DEPTH, Masked, RuleId};
 use crate::simd::Chosen;
+use crate::tree::members::Members;
 
 /// What a lookup ends with: the number of the action, and the rule unless it is the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,7 @@ pub(in crate::tree) struct Follow<'a> {
     pub(in crate::tree) chosen: Chosen,
     pub(in crate::tree) subject: &'a Subject<'a>,
     pub(in crate::tree) words: &'a Words,
+    pub(in crate::tree) members: &'a Members,
 }
 
 /// Where evaluation goes on: a chain, and the least entry there that counts.
@@ -56,7 +58,7 @@ impl Follow<'_> {
         roots: &Roots,
         seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Verdict {
-        let Self { image, subject, words, .. } = *self;
+        let Self { image, subject, words, members, .. } = *self;
         let mut roots = *roots;
         let mut mark = subject.mark();
         let mut callers = Callers::default();
@@ -80,7 +82,8 @@ impl Follow<'_> {
                 chain = to;
                 roots = Roots::read(image, chain, words.family);
             }
-            entry = self.chosen.run(Find { image, roots: &roots, subject, words, mark, least });
+            let find = Find { image, roots: &roots, subject, words, members, mark, least };
+            entry = self.chosen.run(find);
         }
     }
 

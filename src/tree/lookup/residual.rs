@@ -3,12 +3,14 @@
 //! A check is a word with the number of its [`Field`], one with the number of its alternatives,
 //! and the alternatives. An alternative is a first and a last number, of one word each or, for
 //! IPv6 addresses, of four; they ascend and do not overlap. For bit patterns it is the value and
-//! the mask, and [`NEGATED`] is added to the field when none of them may hold.
+//! the mask, and [`NEGATED`] is added to the field when none of them may hold. For named sets it is
+//! the number of the set, and 0.
 
 use super::image::Image;
 use super::subject::Subject;
 use super::words::Words;
 use crate::packet::{ConnStatus, Packet};
+use crate::tree::members::Members;
 
 /// Added to a field's number when none of the bit patterns may hold.
 pub(in crate::tree) const NEGATED: u32 = 0x8000_0000;
@@ -43,6 +45,8 @@ pub(in crate::tree) mod field {
     pub(in crate::tree) const HEADERS: u32 = 28;
     /// The word with index `i` is field `WORD + i`.
     pub(in crate::tree) const WORD: u32 = 32;
+    /// Whether the part of the packet with the number `i` is in named sets is field `SET + i`.
+    pub(in crate::tree) const SET: u32 = 64;
 }
 
 /// How many image words an alternative of this field takes.
@@ -58,13 +62,12 @@ pub(in crate::tree) fn hold(
     image: Image<'_>,
     mut at: usize,
     count: u32,
-    subject: &Subject<'_>,
-    words: &Words,
+    (subject, words, members): (&Subject<'_>, &Words, &Members),
     mark: u32,
 ) -> bool {
     for _ in 0..count {
         let check = Check::read(image, at);
-        if !check.holds(subject, words, mark) {
+        if !check.holds(subject, words, members, mark) {
             return false;
         }
         at = check.end();
@@ -100,7 +103,7 @@ impl<'a> Check<'a> {
         self.at.saturating_add(self.count.saturating_mul(stride(self.field)))
     }
 
-    fn holds(&self, subject: &Subject<'_>, words: &Words, mark: u32) -> bool {
+    fn holds(&self, subject: &Subject<'_>, words: &Words, members: &Members, mark: u32) -> bool {
         let field = self.field & !NEGATED;
         match field {
             field::TCP_FLAGS => {
@@ -112,6 +115,11 @@ impl<'a> Check<'a> {
             field::HEADERS => self.has_pattern(words.headers.0.into()),
             field::PREDICATE => {
                 self.has_predicate(subject.packet().map_or(0, |packet| packet.predicates))
+            }
+            field::SET.. => {
+                let numbers = (0..self.count).map(|i| self.pair(i).0);
+                let within = members.hold((field - field::SET) as usize, subject, numbers);
+                within.is_some_and(|within| within != (self.field & NEGATED != 0))
             }
             field::WORD.. => self.has_number(u128::from(words.word((field - field::WORD) as u8))),
             _ => subject.number(field).is_some_and(|number| self.has_number(number)),

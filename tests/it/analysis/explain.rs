@@ -43,11 +43,15 @@ fn the_field_that_failed_fails_alone_and_those_before_it_hold() {
     let mut fields = std::collections::BTreeSet::new();
     for seed in 0..120 {
         let (rules, packets) = case(seed, &Shape::STATELESS);
+        let text = rules.to_string();
+        let sets: Vec<&str> = text.lines().filter(|line| line.starts_with("set ")).collect();
+        let sets = sets.join("\n");
         for packet in &packets {
             for step in Explanation::new(&rules, packet, None).steps {
                 let Outcome::Failed(mismatch) = step.outcome else { continue };
                 if !matches!(mismatch.field, Field::Mark) && !mismatch.asked.contains('"') {
-                    let alone: RuleSet = super::rules(&format!("count {}", mismatch.asked));
+                    let sets = if mismatch.field == Field::Sets { &*sets } else { "" };
+                    let alone = super::rules(&format!("{sets}\ncount {}", mismatch.asked));
                     let packet = renumbered(&rules, &alone, packet);
                     let mut matched = false;
                     alone.walk(&packet, None, |_, _| matched = true);
@@ -105,10 +109,11 @@ fn both_values_of_each_field_are_said() {
         ("mark 7", "mark is 0x0, not `mark 0x7`"),
         ("vlan 7", "VLAN id is none, not `vlan 7`"),
         ("predicate 3", "predicates is 0x0, not `predicate 3`"),
+        ("to-port-set not web", "named sets is to-port-set web, not `to-port-set not web`"),
     ];
     assert_eq!(cases.len(), Field::ALL.len());
     for (criteria, expected) in cases {
-        let rules = rules(&format!("accept {criteria}"));
+        let rules = rules(&format!("set web ports 443\naccept {criteria}"));
         let explanation = Explanation::new(&rules, &syn(), None).to_string();
         assert!(explanation.contains(&format!("no: {expected}\n")), "{explanation}");
     }

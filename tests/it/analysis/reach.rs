@@ -88,7 +88,7 @@ fn can_match(rules: &RuleSet, rule: RuleId, before: &[RuleId]) -> bool {
 fn large_and_odd_rule_sets() {
     let mut never = 0;
     for seed in seeds(20) {
-        let shape = Shape { odd: false, ..Shape::STATEFUL };
+        let shape = Shape { odd: false, sets: false, ..Shape::STATEFUL };
         let (drawn, packets) = case(seed, &shape);
         let rules = without_original(&drawn);
         let reach = Analysis::new(&rules).reach().unwrap();

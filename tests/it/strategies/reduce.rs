@@ -38,6 +38,7 @@ fn without(rules: &RuleSet, from: usize, size: usize) -> RuleSet {
 /// A copy of the rule set, rules changed or left out.
 fn map(rules: &RuleSet, mut keep: impl FnMut(usize, &mut Rule) -> bool) -> RuleSet {
     let mut copy = RuleSet::new(*rules.default_action());
+    copy.set_sets(rules.sets().clone());
     let mut at = 0;
     for (index, chain) in rules.chains().iter().enumerate() {
         let id = if index == 0 { ChainId::BASE } else { copy.add_chain(chain.name()) };
@@ -52,7 +53,7 @@ fn map(rules: &RuleSet, mut keep: impl FnMut(usize, &mut Rule) -> bool) -> RuleS
     copy
 }
 
-const FIELDS: usize = 26;
+const FIELDS: usize = 27;
 
 fn clear(criteria: &mut Criteria, field: usize) {
     match field {
@@ -81,6 +82,7 @@ fn clear(criteria: &mut Criteria, field: usize) {
         22 => criteria.direction = AnyOf::any(),
         23 => criteria.status = AnyOf::any(),
         24 => criteria.zone = AnyOf::any(),
+        25 => criteria.sets = None,
         _ => criteria.original = None,
     }
 }

@@ -1,5 +1,9 @@
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use portcullis::packet::{ConnFlag, Family, Malformed};
-use portcullis::rule::{AnyOf, Effect, OriginalCriteria};
+use portcullis::rule::set::{EndpointSet, InterfaceSet, PortSet, PrefixSet, Set};
+use portcullis::rule::{AnyOf, Effect, OriginalCriteria, SetCriteria, SetName};
 use portcullis::{Action, ChainId, Criteria, Direction, Reject, Rule, RuleSet, Target};
 
 use super::vocabulary::{MANY, Vocabulary};
@@ -14,11 +18,17 @@ pub(crate) fn rule_set(rng: &mut Rng, shape: &Shape) -> RuleSet {
     for number in 0..rng.below(shape.chains + 1) {
         chains.push(rules.add_chain(&format!("chain-{number}")));
     }
+    if shape.sets && rng.percent(50) {
+        add_sets(rng, &words, &mut rules);
+    }
     for _ in 0..1 + rng.below(shape.rules) {
         // Half of the rules are the base chain's.
         let at = if rng.percent(50) { 0 } else { rng.below(chains.len()) };
         let mut rule = Rule::new(target(rng, &words, &chains[at + 1..]));
         rule.criteria = criteria(rng, &words, style);
+        if !rules.sets().is_empty() && rng.percent(30) {
+            rule.criteria.sets = in_sets(rng);
+        }
         rules.push_to(chains[at], rule);
     }
     rules
@@ -114,6 +124,89 @@ fn original(rng: &mut Rng, words: &Vocabulary) -> OriginalCriteria {
     original.src_port = asked(rng, 20, &words.ports);
     original.dst_port = asked(rng, 40, &words.ports);
     original
+}
+
+/// Two sets of each kind, with values that rules use.
+fn add_sets(rng: &mut Rng, words: &Vocabulary, rules: &mut RuleSet) {
+    for number in 0..2 {
+        let mut count = || rng.pick(&[0, 1, 3, 10]);
+        let counts = [count(), count(), count(), count()];
+        let prefixes = (0..counts[0]).map(|_| prefix(rng, words));
+        rules.add_set(&format!("p{number}"), prefixes.collect::<PrefixSet>());
+        let ports = (0..counts[1]).map(|_| rng.pick(&words.ports));
+        rules.add_set(&format!("n{number}"), ports.collect::<PortSet>());
+        let pairs = (0..counts[2]).map(|_| pair(rng, words));
+        rules.add_set(&format!("e{number}"), pairs.collect::<EndpointSet>());
+        let names = (0..counts[3]).map(|_| rng.pick(&words.interfaces));
+        rules.add_set(&format!("i{number}"), names.collect::<InterfaceSet>());
+    }
+}
+
+/// Changes the sets of a rule set that has some; of interfaces only those that rules name.
+pub(crate) fn change_sets(rng: &mut Rng, rules: &mut RuleSet) {
+    let words = Vocabulary::new(rng, 20);
+    let (put_in, which) = (rng.percent(70), rng.below(2));
+    let (net, pair) = (prefix(rng, &words), pair(rng, &words));
+    _ = rules.change_set(&format!("p{which}"), |set: &mut PrefixSet| match put_in {
+        true => set.insert(net),
+        false => set.sorted().first().is_some_and(|first| set.remove(*first)),
+    });
+    _ = rules.change_set(&format!("e{which}"), |set: &mut EndpointSet| match put_in {
+        true => set.insert(pair.0, pair.1),
+        false => set.sorted().first().is_some_and(|(ip, port)| set.remove(*ip, *port)),
+    });
+    let ports = rng.pick(&words.ports);
+    _ = rules.change_set(&format!("n{which}"), |set: &mut PortSet| match put_in {
+        true => set.insert(ports),
+        false => set.remove(ports),
+    });
+    let known = rules.sets().iter().find_map(|(_, set)| match set {
+        Set::Interfaces(set) => set.iter().next().cloned(),
+        _ => None,
+    });
+    if let Some(name) = known {
+        _ = rules.change_set(&format!("i{which}"), |set: &mut InterfaceSet| match put_in {
+            true => set.insert(name),
+            false => set.remove(name),
+        });
+    }
+}
+
+/// A prefix at the edge of a range that rules name.
+fn prefix(rng: &mut Rng, words: &Vocabulary) -> IpNet {
+    let range = rng.pick(&words.addresses);
+    let width = if range.first().is_ipv4() { 32 } else { 128 };
+    let edge = rng.pick(&[range.first(), range.last()]);
+    let length = rng.pick(&[0, 1, 8, 15, 16, 17, 24, 31, 32, 33, 47, 48, 49, 64, 127, 128]);
+    let net = IpNet::new(edge, length.min(width)).unwrap();
+    range.prefix().filter(|_| rng.percent(60)).unwrap_or(net)
+}
+
+fn pair(rng: &mut Rng, words: &Vocabulary) -> (IpAddr, u16) {
+    let (range, ports) = (rng.pick(&words.addresses), rng.pick(&words.ports));
+    (rng.pick(&[range.first(), range.last()]), rng.pick(&[ports.first(), ports.last()]))
+}
+
+/// Some sets that one or two parts of a packet must be in.
+fn in_sets(rng: &mut Rng) -> Option<Box<SetCriteria>> {
+    let mut sets = SetCriteria::default();
+    for _ in 0..1 + rng.below(2) {
+        let kind = rng.pick(&["p", "n", "e", "i"]);
+        let names = ["0", "1"].map(|number| SetName::from(&*format!("{kind}{number}")));
+        let asked = asked(rng, 100, &names);
+        let src = rng.percent(50);
+        *match (kind, src) {
+            ("p", true) => &mut sets.src,
+            ("p", false) => &mut sets.dst,
+            ("n", true) => &mut sets.src_port,
+            ("n", false) => &mut sets.dst_port,
+            ("e", true) => &mut sets.src_endpoint,
+            ("e", false) => &mut sets.dst_endpoint,
+            (_, true) => &mut sets.in_interface,
+            (_, false) => &mut sets.out_interface,
+        } = asked;
+    }
+    Some(Box::new(sets))
 }
 
 /// Nothing, or some of `pool` (now and then all of it twice, seldom none), or none of those.

@@ -70,7 +70,14 @@ fn count(next: &AtomicU64, pairs: u64) -> (u64, Vec<String>) {
 /// From 5 to 300 rules. Every second rule set names states.
 fn shape(number: u64) -> Shape {
     let rules = [5, 300, 20, 100, 40, 200, 12][number as usize % 7];
-    Shape { rules, chains: 6, packets: 400 + 2 * rules, states: number % 2 == 1, odd: true }
+    Shape {
+        rules,
+        chains: 6,
+        packets: 400 + 2 * rules,
+        states: number % 2 == 1,
+        odd: true,
+        sets: true,
+    }
 }
 
 /// A text about the smallest case that still differs, if the case of this seed does.

@@ -1,14 +1,18 @@
 //! The same rules twice: as they are changed, and as lists.
 
 use portcullis::rule::Effect;
+use portcullis::rule::set::{Set, Sets};
 use portcullis::update::{LiveMatcher, Position, RuleKey, Snapshot, UpdateError};
 use portcullis::{Action, ChainId, Config, Packet, Rule, RuleId, RuleSet};
+
+use crate::strategies::{Rng, change_sets};
 
 /// A matcher, and what it has to know of its rules.
 pub(super) struct Model {
     pub(super) live: LiveMatcher,
     chains: Vec<(String, Vec<(RuleKey, Rule)>)>,
     default: Action,
+    sets: Sets,
 }
 
 /// A packet, and the real names of its interfaces.
@@ -26,7 +30,12 @@ impl Model {
             let keys = live.keys(id).into_iter();
             (chain.name().to_owned(), keys.zip(chain.rules().iter().cloned()).collect())
         });
-        Self { chains: chains.collect(), default: *rules.default_action(), live }
+        Self {
+            chains: chains.collect(),
+            default: *rules.default_action(),
+            sets: rules.sets().clone(),
+            live,
+        }
     }
 
     pub(super) fn insert(&mut self, at: Position, rule: Rule) -> Result<RuleKey, UpdateError> {
@@ -53,6 +62,23 @@ impl Model {
         assert_eq!(self.live.remove(key), Err(UpdateError::NoSuchRule(key)));
     }
 
+    /// Changes sets in both alike.
+    pub(super) fn change_sets(&mut self, rng: &mut Rng) {
+        let mut rules = self.rule_set();
+        change_sets(rng, &mut rules);
+        self.sets = rules.sets().clone();
+        for (name, set) in self.sets.iter() {
+            let changed = match set.clone() {
+                Set::Prefixes(new) => self.live.change_set(name.as_str(), |set| *set = new),
+                Set::Ports(new) => self.live.change_set(name.as_str(), |set| *set = new),
+                Set::Endpoints(new) => self.live.change_set(name.as_str(), |set| *set = new),
+                Set::Interfaces(new) => self.live.change_set(name.as_str(), |set| *set = new),
+                _ => panic!("a kind unknown here"),
+            };
+            changed.unwrap();
+        }
+    }
+
     pub(super) fn keys(&self) -> Vec<RuleKey> {
         self.chains.iter().flat_map(|(_, rules)| rules).map(|(key, _)| *key).collect()
     }
@@ -64,6 +90,7 @@ impl Model {
     /// The rules as they should be.
     pub(super) fn rule_set(&self) -> RuleSet {
         let mut rules = RuleSet::new(self.default);
+        rules.set_sets(self.sets.clone());
         for (i, (name, list)) in self.chains.iter().enumerate() {
             let id = if i == 0 { ChainId::BASE } else { rules.add_chain(name) };
             list.iter().for_each(|(_, rule)| _ = rules.push_to(id, rule.clone()));

@@ -48,7 +48,7 @@ fn run(seed: u64, shape: &Shape) {
 }
 
 fn step(rng: &mut Rng, model: &mut Model, pool: &RuleSet, job: &mut Option<Rebuild>) {
-    match rng.below(12) {
+    match rng.below(14) {
         0..5 => {
             for _ in 0..rng.pick(&[1, 1, 1, 1, 4, 4, 40]) {
                 insert(rng, model, pool);
@@ -71,6 +71,7 @@ fn step(rng: &mut Rng, model: &mut Model, pool: &RuleSet, job: &mut Option<Rebui
                 assert_eq!(model.keys(), before);
             }
         }
+        12.. => model.change_sets(rng),
         _ => {
             model.live.rebuild().unwrap();
             assert_eq!((model.live.inserted(), model.live.removed()), (0, 0));
@@ -108,6 +109,7 @@ fn some_of(rng: &mut Rng, pool: &RuleSet) -> RuleSet {
 
 fn filtered(pool: &RuleSet, mut keep: impl FnMut(&Rule) -> bool) -> RuleSet {
     let mut some = RuleSet::new(*pool.default_action());
+    some.set_sets(pool.sets().clone());
     for (i, chain) in pool.chains().iter().enumerate() {
         let id = if i == 0 { ChainId::BASE } else { some.add_chain(chain.name()) };
         let rules = chain.rules().iter().filter(|rule| keep(rule));

@@ -1,0 +1,216 @@
+use alloc::boxed::Box;
+use core::fmt;
+use core::net::IpAddr;
+
+use super::{Set, SetKind, Sets};
+use crate::packet::{InterfaceId, Packet};
+use crate::rule::{AnyOf, Interfaces};
+
+/// The name of a set, as rules say it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SetName(Box<str>);
+
+impl SetName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for SetName {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl core::borrow::Borrow<str> for SetName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for AnyOf<SetName> {
+    fn from(name: &str) -> Self {
+        Self::one_of([name.into()])
+    }
+}
+
+/// In which named sets a packet's fields must be: in one of those that are named, or in none of them.
+///
+/// A packet without ports is in no set of ports or of pairs, and not outside of one either.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SetCriteria {
+    /// Source address, sets of prefixes.
+    pub src: AnyOf<SetName>,
+    /// Destination address, sets of prefixes.
+    pub dst: AnyOf<SetName>,
+    /// Source port, sets of ports.
+    pub src_port: AnyOf<SetName>,
+    /// Destination port, sets of ports.
+    pub dst_port: AnyOf<SetName>,
+    /// Source address and port, sets of such pairs.
+    pub src_endpoint: AnyOf<SetName>,
+    /// Destination address and port, sets of such pairs.
+    pub dst_endpoint: AnyOf<SetName>,
+    /// The interface that the packet came in by, sets of interfaces.
+    pub in_interface: AnyOf<SetName>,
+    /// The interface that it will leave by, sets of interfaces.
+    pub out_interface: AnyOf<SetName>,
+}
+
+impl SetCriteria {
+    /// Whether it asks nothing.
+    pub fn is_any(&self) -> bool {
+        self.parts().all(|(_, asked)| asked.is_any())
+    }
+
+    /// What is asked of each part of a packet.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (Part, &AnyOf<SetName>)> {
+        // Names every field: one that is added has to be added here.
+        let Self {
+            src,
+            dst,
+            src_port,
+            dst_port,
+            src_endpoint,
+            dst_endpoint,
+            in_interface,
+            out_interface,
+        } = self;
+        let asked =
+            [src, dst, src_port, dst_port, src_endpoint, dst_endpoint, in_interface, out_interface];
+        Part::ALL.into_iter().zip(asked)
+    }
+
+    /// What is asked of one part, to be set.
+    pub(crate) fn part_mut(&mut self, part: Part) -> &mut AnyOf<SetName> {
+        match part {
+            Part::Src => &mut self.src,
+            Part::Dst => &mut self.dst,
+            Part::SrcPort => &mut self.src_port,
+            Part::DstPort => &mut self.dst_port,
+            Part::SrcEndpoint => &mut self.src_endpoint,
+            Part::DstEndpoint => &mut self.dst_endpoint,
+            Part::In => &mut self.in_interface,
+            Part::Out => &mut self.out_interface,
+        }
+    }
+
+    /// The linear definition: whether all of it holds of a packet.
+    pub(crate) fn hold(&self, packet: &Packet, sets: &Sets, interfaces: &Interfaces) -> bool {
+        let values = Values::of(packet);
+        self.parts().filter(|(_, asked)| !asked.is_any()).all(|(part, asked)| {
+            let within = |name: &SetName| {
+                let set = sets.named(name.as_str());
+                set.is_some_and(|set| values.are_in(part, set, interfaces))
+            };
+            values.have(part) && asked.items().iter().any(within) != asked.is_negated()
+        })
+    }
+}
+
+/// A part of a packet that may be in a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Src,
+    Dst,
+    SrcPort,
+    DstPort,
+    SrcEndpoint,
+    DstEndpoint,
+    In,
+    Out,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Src,
+        Self::Dst,
+        Self::SrcPort,
+        Self::DstPort,
+        Self::SrcEndpoint,
+        Self::DstEndpoint,
+        Self::In,
+        Self::Out,
+    ];
+
+    /// The kind of sets that it may be in.
+    pub(crate) const fn kind(self) -> SetKind {
+        match self {
+            Self::Src | Self::Dst => SetKind::Prefixes,
+            Self::SrcPort | Self::DstPort => SetKind::Ports,
+            Self::SrcEndpoint | Self::DstEndpoint => SetKind::Endpoints,
+            Self::In | Self::Out => SetKind::Interfaces,
+        }
+    }
+
+    /// The word that begins a criterion in the text form.
+    pub(crate) const fn keyword(self) -> &'static str {
+        match self {
+            Self::Src => "from-set",
+            Self::Dst => "to-set",
+            Self::SrcPort => "from-port-set",
+            Self::DstPort => "to-port-set",
+            Self::SrcEndpoint => "from-endpoint-set",
+            Self::DstEndpoint => "to-endpoint-set",
+            Self::In => "in-set",
+            Self::Out => "out-set",
+        }
+    }
+}
+
+/// What a packet has of the parts that may be in sets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Values {
+    /// Source, then destination.
+    pub(crate) addresses: [IpAddr; 2],
+    pub(crate) ports: Option<[u16; 2]>,
+    /// Input, then output.
+    pub(crate) interfaces: [Option<InterfaceId>; 2],
+}
+
+impl Values {
+    pub(crate) fn of(packet: &Packet) -> Self {
+        Self {
+            addresses: [packet.addrs.src(), packet.addrs.dst()],
+            ports: packet.ports.map(|ports| [ports.src, ports.dst]),
+            interfaces: [packet.in_interface, packet.out_interface],
+        }
+    }
+
+    /// Whether the packet has a part; an interface may be none and is then in no set.
+    #[inline]
+    pub(crate) fn have(&self, part: Part) -> bool {
+        let of_ports = matches!(part.kind(), SetKind::Ports | SetKind::Endpoints);
+        !of_ports || self.ports.is_some()
+    }
+
+    /// Whether a part is in a set.
+    #[inline]
+    pub(crate) fn are_in(&self, part: Part, set: &Set, interfaces: &Interfaces) -> bool {
+        let [src, dst] = self.addresses;
+        let [input, output] = self.interfaces;
+        let ([src_port, dst_port], ports) = (self.ports.unwrap_or_default(), self.ports.is_some());
+        let is_on = |set: &super::InterfaceSet, id: Option<InterfaceId>| {
+            id.is_some_and(|id| set.holds_numbered(id, interfaces))
+        };
+        match (part, set) {
+            (Part::Src, Set::Prefixes(set)) => set.contains(src),
+            (Part::Dst, Set::Prefixes(set)) => set.contains(dst),
+            (Part::SrcPort, Set::Ports(set)) => ports && set.contains(src_port),
+            (Part::DstPort, Set::Ports(set)) => ports && set.contains(dst_port),
+            (Part::SrcEndpoint, Set::Endpoints(set)) => ports && set.contains(src, src_port),
+            (Part::DstEndpoint, Set::Endpoints(set)) => ports && set.contains(dst, dst_port),
+            (Part::In, Set::Interfaces(set)) => is_on(set, input),
+            (Part::Out, Set::Interfaces(set)) => is_on(set, output),
+            _ => false,
+        }
+    }
+}
