@@ -85,7 +85,7 @@ impl Position {
     }
 }
 
-fn decision<'m, A>(
+pub(super) fn decision<'m, A>(
     action: &'m A,
     rule: Option<RuleId>,
     packet: &Packet,

@@ -22,6 +22,8 @@ mod interface;
 #[cfg(feature = "alloc")]
 mod item;
 #[cfg(feature = "alloc")]
+pub mod order;
+#[cfg(feature = "alloc")]
 #[allow(clippy::module_inception, reason = "the module is named for the type that it holds")]
 mod rule;
 #[cfg(feature = "alloc")]

@@ -12,6 +12,7 @@ mod layers;
 mod linux;
 mod no_alloc;
 mod notes;
+mod orders;
 mod packet;
 mod reassembly;
 mod rulesets;

@@ -6,6 +6,7 @@ use super::excerpt::is_shown;
 use super::line::is_plain_name;
 use super::names::Names;
 use crate::packet::{Malformed, Protocol};
+use crate::rule::order::OrderedRules;
 use crate::rule::{
     AnyOf, ChainId, Criteria, Effect, FlagsMatch, InterfaceName, IpRange, PortRange, Rule, RuleId,
     RuleSet, SetName, Target,
@@ -16,28 +17,50 @@ use crate::rule::{
 /// read where text cannot say it.
 impl<A: fmt::Display> fmt::Display for RuleSet<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = Names::new(self);
-        let name = |f: &mut fmt::Formatter<'_>, id| write_chain_name(f, id, names.name(id));
-        writeln!(f, "default {}", self.default_action())?;
-        for (name, set) in self.sets().iter() {
-            write!(f, "set {} ", ChainName(name.as_str()))?;
-            write_set(f, set)?;
+        write_rules(f, self, |_, _| Ok(()))
+    }
+}
+
+/// Prints the text that is read back as equal rules, the order first.
+impl<A: fmt::Display> fmt::Display for OrderedRules<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "order {}", self.order())?;
+        write_rules(f, self.rules(), |f, id| match self.number(id) {
+            Some(number) => write!(f, "{number} "),
+            None if self.is_quick(id) => f.write_str("quick "),
+            None => Ok(()),
+        })
+    }
+}
+
+/// Writes a rule set, with what `before` writes before each rule.
+fn write_rules<A: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    rules: &RuleSet<A>,
+    before: impl Fn(&mut fmt::Formatter<'_>, RuleId) -> fmt::Result,
+) -> fmt::Result {
+    let names = Names::new(rules);
+    let name = |f: &mut fmt::Formatter<'_>, id| write_chain_name(f, id, names.name(id));
+    writeln!(f, "default {}", rules.default_action())?;
+    for (name, set) in rules.sets().iter() {
+        write!(f, "set {} ", ChainName(name.as_str()))?;
+        write_set(f, set)?;
+        f.write_char('\n')?;
+    }
+    for (chain, index) in rules.chains().iter().zip(0..) {
+        let id = ChainId(index);
+        if id != ChainId::BASE {
+            f.write_str("\nchain ")?;
+            name(f, id)?;
             f.write_char('\n')?;
         }
-        for (index, chain) in self.chains().iter().enumerate() {
-            let id = ChainId(index as u32);
-            if id != ChainId::BASE {
-                f.write_str("\nchain ")?;
-                name(f, id)?;
-                f.write_char('\n')?;
-            }
-            for rule in chain.rules() {
-                write_rule(f, rule, &name)?;
-                f.write_char('\n')?;
-            }
+        for (rule, index) in chain.rules().iter().zip(0..) {
+            before(f, RuleId::new(id, index))?;
+            write_rule(f, rule, &name)?;
+            f.write_char('\n')?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl<A: fmt::Display> RuleSet<A> {

@@ -10,9 +10,11 @@ use core::str::FromStr;
 use super::criteria::{self, SetUse};
 use super::display::ChainName;
 use super::error::{Failure, TextError};
+use super::item;
 use super::lexer::{Line, Word};
 use super::line::{Name, Statement, statement};
 use super::suggest::nearest;
+use crate::rule::order::{MatchOrder, OrderedRules};
 use crate::rule::set::{Set, SetKind};
 use crate::rule::{Action, ChainId, Criteria, Reject, Rule, RuleSet, Target};
 
@@ -59,6 +61,54 @@ impl<A: Clone> RuleSet<A> {
         draft.check_sets()?;
         Ok(draft.build(default))
     }
+}
+
+/// Reads the [text form](super) with a line `order` before everything else; a text that states no
+/// default drops.
+impl FromStr for OrderedRules<Action> {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        Self::parse_with(text, Action::Drop, &ACTIONS)
+    }
+}
+
+impl<A: Clone> OrderedRules<A> {
+    /// Reads the text form with the names of the caller's own actions, as
+    /// [`RuleSet::parse_with`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`RuleSet::parse_with`], and when the text does not begin with an order.
+    pub fn parse_with(text: &str, default: A, actions: &[(&str, A)]) -> Result<Self, TextError> {
+        let mut lines = lines(text);
+        let first = lines.next().unwrap_or(SourceLine { number: 1, text: "" });
+        let order = match_order(first.text).map_err(|failure| first.error(failure))?;
+        let mut draft = Draft { order: Some(order), ..Draft::new() };
+        for line in lines {
+            draft.add(line, actions).map_err(|failure| line.error(failure))?;
+        }
+        draft.resolve_jumps()?;
+        draft.check_sets()?;
+        let ranks = core::mem::take(&mut draft.ranks);
+        Ok(Self::of(order, draft.build(default), ranks))
+    }
+}
+
+/// The order that a line states.
+fn match_order(text: &str) -> Result<MatchOrder, Failure> {
+    let mut line = Line::new(text);
+    let expected = "`order last-match` or `order priority`";
+    if !line.take("order") {
+        return Err(line.peek()?.word().expected(expected));
+    }
+    let word = line.word(expected)?;
+    let order = MatchOrder::ALL.into_iter().find(|order| order.name() == word.text);
+    let names = || MatchOrder::ALL.into_iter().map(MatchOrder::name);
+    let unknown = || word.expected(expected).suggest(nearest(word.text, names()));
+    let order = order.ok_or_else(unknown)?;
+    line.end("nothing after the order")?;
+    Ok(order)
 }
 
 /// Reads one rule, with nothing but blank lines and remarks around it. It cannot jump: a rule on
@@ -164,6 +214,9 @@ struct Draft<'t, A> {
     ids: BTreeMap<String, ChainId>,
     jumps: Vec<DraftJump<'t>>,
     sets: Vec<(String, Set)>,
+    order: Option<MatchOrder>,
+    /// For each chain and rule its number, or whether it is quick.
+    ranks: Vec<Vec<u32>>,
     set_names: BTreeMap<String, SetKind>,
     set_uses: Vec<(SetUse<'t>, SourceLine<'t>)>,
 }
@@ -191,13 +244,30 @@ impl<'t, A: Clone> Draft<'t, A> {
             ids,
             jumps: Vec::new(),
             sets: Vec::new(),
+            order: None,
+            ranks: Vec::from([Vec::new()]),
             set_names: BTreeMap::new(),
             set_uses: Vec::new(),
         }
     }
 
     fn add(&mut self, line: SourceLine<'t>, actions: &[(&str, A)]) -> Result<(), Failure> {
-        match statement(&mut Line::new(line.text), actions)? {
+        let mut words = Line::new(line.text);
+        let first = words.peek()?.word();
+        let rank = self.rank(&mut words)?;
+        let said = statement(&mut words, actions)?;
+        match (&said, rank, self.order) {
+            (Statement::Rule { .. }, None, Some(MatchOrder::Priority)) => {
+                return Err(first.expected("the number of the rule before it"));
+            }
+            (Statement::Rule { .. }, rank, _) => {
+                let own = self.ranks.last_mut();
+                own.into_iter().for_each(|ranks| ranks.push(rank.unwrap_or(1)));
+            }
+            (_, Some(_), _) => return Err(first.expected("a rule after it, or nothing of it")),
+            _ => {}
+        }
+        match said {
             Statement::Default { keyword, action } => self.set_default(&keyword, action),
             Statement::Chain(name) => self.add_chain(name),
             Statement::Set(name, set) => self.add_set(name, set),
@@ -206,6 +276,15 @@ impl<'t, A: Clone> Draft<'t, A> {
                 self.set_uses.extend(sets.into_iter().map(|set| (set, line)));
                 Ok(())
             }
+        }
+    }
+
+    /// What a line says before its rule of where that comes in the order.
+    fn rank(&self, line: &mut Line<'_>) -> Result<Option<u32>, Failure> {
+        match self.order {
+            Some(MatchOrder::LastMatch) => Ok(line.take("quick").then_some(0)),
+            Some(MatchOrder::Priority) => item::rule_number(line),
+            None => Ok(None),
         }
     }
 
@@ -231,6 +310,7 @@ impl<'t, A: Clone> Draft<'t, A> {
             }
         };
         self.chains.push(DraftChain { name, rules: Vec::new() });
+        self.ranks.push(Vec::new());
         Ok(())
     }
 

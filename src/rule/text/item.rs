@@ -216,6 +216,18 @@ pub(super) fn predicate(line: &mut Line<'_>) -> Result<u8, Failure> {
     Ok(number(&line.word(expected)?, expected, 63)? as u8)
 }
 
+/// The number that stands before a rule, if one does.
+pub(super) fn rule_number(line: &mut Line<'_>) -> Result<Option<u32>, Failure> {
+    let expected = "the number of the rule";
+    match line.peek()?.word() {
+        word if word.text.starts_with(|c: char| c.is_ascii_digit()) => {
+            line.next()?;
+            number(&word, expected, u32::MAX).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
 pub(super) fn mark(line: &mut Line<'_>) -> Result<Masked, Failure> {
     let expected = "a mark, or a mark and a mask as in `0x1/0xff`";
     let word = line.word(expected)?;

@@ -43,6 +43,10 @@
 //! The name of a chain or a set consists of letters, digits, `-`, `_` and `.`, or is anything in quotation
 //! marks.
 //!
+//! Rules of which another than the first that matches decides
+//! ([`OrderedRules`](super::order::OrderedRules)) have a line `order last-match` or `order priority`
+//! before everything else. Then `quick` may stand before a rule, or a number has to.
+//!
 //! # Criteria
 //!
 //! All must hold. They come in any order, each at most once. A rule without criteria says `any`.
