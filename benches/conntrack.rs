@@ -5,10 +5,11 @@
 mod flows;
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use portcullis::conntrack::{Conntrack, Limits, Time};
+use portcullis::conntrack::{Conntrack, Limits, Lookup, ShardedTable, Time};
 use portcullis::{ConnTable, Packet};
 
 use flows::{data, datagram, draws, open_table, syn};
@@ -19,7 +20,7 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .sample_size(10);
-    targets = established, new_flows, flood
+    targets = established, sharded, new_flows, flood
 }
 criterion_main!(benches);
 
@@ -38,6 +39,43 @@ fn established(criterion: &mut Criterion) {
                 for packet in &packets {
                     black_box(table.look_up(black_box(packet), Time::from_secs(2)));
                 }
+            });
+        });
+    }
+    group.finish();
+}
+
+/// The same in batches, for each of some threads that share a table and see packets of all
+/// connections: what one packet takes one thread.
+fn sharded(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("conntrack/sharded, established");
+    let flows = 100_000;
+    let second = Time::from_secs(1);
+    let table = ShardedTable::new(&Limits::new(2 * flows), 64, [7; 16]);
+    for connection in open_table(flows, second).export(second) {
+        table.import(&connection, second).expect("there is room");
+    }
+    for threads in [1, 2, 4] {
+        group.throughput(Throughput::Elements(threads * BATCH as u64));
+        group.bench_function(format!("{threads} threads"), |bencher| {
+            bencher.iter_custom(|rounds| {
+                let track = |seed| {
+                    let packets: Vec<Packet> =
+                        draws(seed).take(BATCH).map(|draw| data(draw % flows)).collect();
+                    let mut lookups = vec![Lookup::invalid(); BATCH];
+                    let started = Instant::now();
+                    for _ in 0..rounds {
+                        let now = Time::from_secs(2);
+                        black_box(table.look_up_batch(black_box(&packets), now, &mut lookups));
+                    }
+                    started.elapsed()
+                };
+                thread::scope(|scope| {
+                    let spawn = |seed| scope.spawn(move || track(seed));
+                    let running: Vec<_> = (0..threads).map(spawn).collect();
+                    let times = running.into_iter().map(|thread| thread.join().expect("no panic"));
+                    times.max().unwrap_or_default()
+                })
             });
         });
     }

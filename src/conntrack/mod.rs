@@ -24,6 +24,8 @@ mod quota;
 pub(crate) mod rings;
 pub mod saved;
 mod sctp;
+#[cfg(feature = "std")]
+mod sharded;
 pub(crate) mod sip;
 mod store;
 mod table;
@@ -35,6 +37,8 @@ mod wheel;
 pub use connection::{Connection, IcmpQuery};
 pub use limits::{Limits, SourceLimit, TcpTracking, Timeouts};
 pub use sctp::SctpState;
+#[cfg(feature = "std")]
+pub use sharded::ShardedTable;
 pub use table::{ConnTable, Counts};
 pub use tcp::TcpState;
 pub use time::Time;

@@ -55,6 +55,17 @@ impl Sip {
     }
 }
 
+/// A secret from the operating system.
+#[cfg(feature = "std")]
+pub(crate) fn random_secret() -> [u8; 16] {
+    use std::collections::hash_map::RandomState;
+    use std::hash::BuildHasher;
+
+    let state = RandomState::new();
+    let [low, high] = [0u64, 1].map(|word| state.hash_one(word));
+    (u128::from(high) << 64 | u128::from(low)).to_ne_bytes()
+}
+
 /// What is hashed last: the number of bytes.
 const fn length(words: usize) -> u64 {
     (words as u64 * 8) << 56

@@ -2,9 +2,10 @@ use alloc::vec::Vec;
 
 use super::Time;
 use super::entry::{Entry, Rank};
+use super::helper::Known;
 use super::index::Index;
 use super::key::{End, Key};
-use super::quota::Quotas;
+use super::quota::Keeper;
 use super::rings::Rings;
 use super::sip::Sip;
 use super::wheel::Wheel;
@@ -23,7 +24,7 @@ pub(super) struct Store {
     /// The number of the first vacant entry, which has the number of the next.
     vacant: u32,
     /// How many connections there are of whom, if that is limited.
-    quotas: Option<Quotas>,
+    quotas: Option<Keeper>,
     sip: Sip,
     /// The longest timeout, in seconds.
     longest: u32,
@@ -61,7 +62,7 @@ impl Store {
     }
 
     /// The same with what is counted of sources and zones. It must be empty.
-    pub(super) fn with_quotas(self, quotas: Option<Quotas>) -> Self {
+    pub(super) fn with_quotas(self, quotas: Option<Keeper>) -> Self {
         Self { quotas, ..self }
     }
 
@@ -96,6 +97,19 @@ impl Store {
     #[inline(always)]
     pub(super) fn seek(&self, key: &Key, chosen: Chosen) -> Sought {
         chosen.run(Seek { store: self, key })
+    }
+
+    /// Asks for the entry that is likely to be that of a key with this hash.
+    #[cfg(feature = "std")]
+    pub(super) fn prefetch_entry(&self, hash: u64, chosen: Chosen) {
+        self.entry(self.seek_hashed(hash, chosen).candidate).map(prefetch);
+    }
+
+    /// Where to look for a key with this hash.
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    pub(super) fn seek_hashed(&self, hash: u64, chosen: Chosen) -> Sought {
+        chosen.run(SeekHashed { store: self, hash })
     }
 
     #[inline(always)]
@@ -133,6 +147,12 @@ impl Store {
         Some(number)
     }
 
+    /// The entry with this key, unless it has expired.
+    pub(super) fn shown(&self, key: &Key, now: Time) -> Option<&Entry> {
+        let number = self.find(key, self.hash(key))?;
+        self.entry(number).filter(|entry| !entry.is_expired(now))
+    }
+
     #[inline]
     pub(super) fn entry(&self, number: u32) -> Option<&Entry> {
         self.entries.get(number as usize)
@@ -157,7 +177,8 @@ impl Store {
         }
     }
 
-    /// Puts in an entry whose key hashes to `hash` and is not there yet. There must be room.
+    /// Puts in an entry that was [admitted](Self::admit), whose key hashes to `hash` and is not there
+    /// yet. There must be room.
     pub(super) fn insert(&mut self, mut entry: Entry, hash: u64) {
         let number = self.vacant;
         let Some(place) = self.entries.get_mut(number as usize) else { return };
@@ -166,9 +187,6 @@ impl Store {
         entry.rank = entry.proper_rank();
         if let Some(rank) = entry.rank {
             self.ranks.push(rank as u32, number);
-        }
-        if let Some(quotas) = &mut self.quotas {
-            quotas.add(&entry.key, entry.opener);
         }
         *place = entry;
         self.index.insert(hash, number);
@@ -222,10 +240,17 @@ impl Store {
         }
     }
 
-    /// Why one more connection with this key, opened by this end, would be too many of its source or
-    /// its zone, if it would.
-    pub(super) fn refusal(&self, key: &Key, opener: End) -> Option<Refused> {
-        self.quotas.as_ref()?.refusal(key, opener)
+    /// Counts a connection of its source and its zone, which is to be put in next, or says why it is
+    /// one too many.
+    pub(super) fn admit(&mut self, key: &Key, opener: End) -> Result<(), Refused> {
+        self.quotas.as_mut().map_or(Ok(()), |quotas| quotas.admit(key, opener))
+    }
+
+    /// Takes that back.
+    pub(super) fn dismiss(&mut self, key: &Key, opener: End) {
+        if let Some(quotas) = &mut self.quotas {
+            quotas.remove(key, opener);
+        }
     }
 
     /// As [`collect_for_room`](Self::collect_for_room), room or not.
@@ -244,10 +269,7 @@ impl Store {
     }
 
     pub(super) fn clear(&mut self) {
-        let mut quotas = self.quotas.take();
-        quotas.iter_mut().for_each(Quotas::clear);
-        let empty = Self::new(self.entries.len() as u32, self.sip, self.longest);
-        *self = empty.with_quotas(quotas);
+        self.retain(|_| false);
     }
 
     fn is(&self, number: u32, key: &Key) -> bool {
@@ -293,5 +315,33 @@ impl Kernel for Seek<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) -> Sought {
         self.store.sought(lanes, self.store.hash(self.key))
+    }
+}
+
+/// Takes the first candidate unseen.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy)]
+struct SeekHashed<'a> {
+    store: &'a Store,
+    hash: u64,
+}
+
+#[cfg(feature = "std")]
+impl Kernel for SeekHashed<'_> {
+    type Output = Sought;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Sought {
+        self.store.sought(lanes, self.hash)
+    }
+}
+
+impl Known for Store {
+    fn hash_of(&self, key: &Key) -> u64 {
+        self.hash(key)
+    }
+
+    fn has(&self, key: &Key, created: Time, now: Time) -> bool {
+        self.shown(key, now).is_some_and(|entry| entry.created == created)
     }
 }

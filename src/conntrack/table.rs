@@ -7,10 +7,11 @@ use core::net::IpAddr;
 
 use super::advance::{Moved, advance, advance_if_usual, close, may_open};
 use super::ahead::{Ahead, Prepared};
+use super::entry::Entry;
 use super::helper::{Helper, Message, Pool};
 use super::index::MAX_CAPACITY;
 use super::key::{Flow, Key, Part, Subject};
-use super::quota::Quotas;
+use super::quota::Keeper;
 use super::saved::SavedConnection;
 use super::sip::Sip;
 use super::store::{Sought, Store};
@@ -90,6 +91,21 @@ pub struct Counts {
     pub displaced: u64,
 }
 
+#[cfg(feature = "std")]
+impl Counts {
+    /// Both together.
+    pub(super) const fn plus(&self, other: &Self) -> Self {
+        Self {
+            confirmed: self.confirmed + other.confirmed,
+            expected: self.expected + other.expected,
+            refused: self.refused + other.refused,
+            refused_by_source: self.refused_by_source + other.refused_by_source,
+            refused_by_zone: self.refused_by_zone + other.refused_by_zone,
+            displaced: self.displaced + other.displaced,
+        }
+    }
+}
+
 impl ConnTable {
     /// An empty table that hashes with `secret`: 16 bytes that nobody who sends packets can know,
     /// such as from the operating system's random number generator.
@@ -101,9 +117,15 @@ impl ConnTable {
         let mut limits = limits.clone();
         limits.capacity = limits.capacity.min(MAX_CAPACITY);
         let sip = Sip::new(secret);
+        let quotas = Keeper::new(&limits, sip);
+        Self::with_quotas(limits, sip, quotas)
+    }
+
+    /// An empty table that counts its connections here.
+    pub(super) fn with_quotas(limits: Limits, sip: Sip, quotas: Option<Keeper>) -> Self {
+        let store = Store::new(limits.capacity, sip, limits.timeouts.longest());
         Self {
-            store: Store::new(limits.capacity, sip, limits.timeouts.longest())
-                .with_quotas(Quotas::new(&limits, sip)),
+            store: store.with_quotas(quotas),
             missed: None,
             pool: None,
             limits,
@@ -116,12 +138,7 @@ impl ConnTable {
     /// An empty table that hashes with a secret from the operating system.
     #[cfg(feature = "std")]
     pub fn with_random_secret(limits: &Limits) -> Self {
-        use std::collections::hash_map::RandomState;
-        use std::hash::BuildHasher;
-
-        let state = RandomState::new();
-        let [low, high] = [0u64, 1].map(|word| state.hash_one(word));
-        Self::new(limits, (u128::from(high) << 64 | u128::from(low)).to_ne_bytes())
+        Self::new(limits, super::sip::random_secret())
     }
 
     /// Adds a helper. The first that reads a connection is the only one.
@@ -175,14 +192,13 @@ impl ConnTable {
 
     /// All connections, in no particular order.
     pub fn connections(&self, now: Time) -> impl Iterator<Item = Connection> {
-        self.store.entries().filter(move |entry| !entry.is_expired(now)).map(Connection::of)
+        self.entries(now).map(Connection::of)
     }
 
     /// All connections with their state, to be [imported](Self::import) into another table, in no
     /// particular order.
     pub fn export(&self, now: Time) -> impl Iterator<Item = SavedConnection> {
-        let entries = self.store.entries().filter(move |entry| !entry.is_expired(now));
-        entries.map(move |entry| {
+        self.entries(now).map(move |entry| {
             let pool = self.pool.as_ref();
             let help = pool.and_then(|pool| pool.saved(entry, &self.store, now));
             SavedConnection::of(entry, help, now)
@@ -198,9 +214,18 @@ impl ConnTable {
         }
     }
 
-    fn shown(&self, key: &Key, now: Time) -> Option<Connection> {
-        let number = self.store.find(key, self.store.hash(key))?;
-        self.store.entry(number).filter(|entry| !entry.is_expired(now)).map(Connection::of)
+    /// What is there, of all connections.
+    pub(super) fn entries(&self, now: Time) -> impl Iterator<Item = &Entry> {
+        self.store.entries().filter(move |entry| !entry.is_expired(now))
+    }
+
+    #[cfg(feature = "std")]
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(super) fn shown(&self, key: &Key, now: Time) -> Option<Connection> {
+        self.store.shown(key, now).map(Connection::of)
     }
 }
 
@@ -236,14 +261,13 @@ impl Conntrack for ConnTable {
         let Some(pool) = &mut self.pool else { return Ok(()) };
         let subject = Subject::of(packet);
         let Some(flow) = subject.member() else { return Ok(()) };
-        let number = self.store.find(&flow.key, self.store.hash(&flow.key));
-        let entry = number.and_then(|number| self.store.entry(number));
-        let Some(entry) = entry.filter(|entry| entry.replied() && !entry.is_expired(now)) else {
-            return Ok(());
-        };
-        let original = entry.key.flow_key(entry.opener);
-        let message = Message { original, direction: entry.direction_of(flow), packet, payload };
-        pool.read(&message, entry, &self.store, now)
+        match self.store.shown(&flow.key, now).filter(|entry| entry.replied()) {
+            Some(entry) => {
+                let message = Message::of(entry, flow, packet, payload);
+                pool.read(&message, entry, &self.store, now)
+            }
+            None => Ok(()),
+        }
     }
 
     fn reset(&mut self, packet: &Packet, now: Time) {
@@ -269,6 +293,26 @@ impl Connections for ConnTable {
 
 /// One packet.
 impl ConnTable {
+    /// Asks for the entry that is likely to be that of a key with this hash.
+    #[cfg(feature = "std")]
+    pub(super) fn prefetch_candidate(&self, hash: u64) {
+        self.store.prefetch_entry(hash, self.chosen);
+    }
+
+    /// Looks up a packet that is `subject` and whose key hashes to `hash`.
+    #[cfg(feature = "std")]
+    pub(super) fn look_up_hashed(
+        &mut self,
+        subject: &Subject,
+        hash: u64,
+        packet: &Packet,
+        now: Time,
+    ) -> Lookup {
+        self.collect(now);
+        let sought = self.store.seek_hashed(hash, self.chosen);
+        self.look_up_subject(subject, sought, packet, now)
+    }
+
     /// Looks up a packet that is `subject` and is to be sought at `sought`, if it has a key.
     #[inline(always)]
     fn look_up_subject(

@@ -8,10 +8,12 @@ mod pool;
 use core::fmt;
 use core::net::IpAddr;
 
+use super::entry::Entry;
+use super::key::Flow;
 use crate::packet::{Direction, FlowKey, Packet, Protocol};
 
 pub use ftp::Ftp;
-pub(super) use pool::Pool;
+pub(super) use pool::{Known, Pool};
 
 /// Reads the connections of one protocol and says which connections they announce.
 ///
@@ -69,7 +71,13 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
 }
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    /// A packet of the connection of `entry`, whose flow it shows.
+    pub(super) fn of(entry: &Entry, flow: &Flow, packet: &'a Packet, payload: &'a [u8]) -> Self {
+        let original = entry.key.flow_key(entry.opener);
+        Self { original, direction: entry.direction_of(flow), packet, payload }
+    }
+
     /// Who sends it.
     pub fn sender(&self) -> IpAddr {
         self.packet.addrs.src()

@@ -9,7 +9,6 @@ use super::super::entry::Entry;
 use super::super::key::{Flow, Key, Target};
 use super::super::rings::Rings;
 use super::super::saved::Help;
-use super::super::store::Store;
 use super::{Expectation, Helper, MAX_EXPECTED, MEMORY_WORDS, Message};
 use crate::packet::Refused;
 
@@ -26,6 +25,14 @@ pub(in super::super) struct Pool {
     targets: HashTable<Place>,
     /// The masters that are in use, the one that has not been read for longest first.
     used: Rings,
+}
+
+/// Who knows which connections there are.
+pub(in super::super) trait Known {
+    fn hash_of(&self, key: &Key) -> u64;
+
+    /// Whether the connection that was confirmed at `created` is there.
+    fn has(&self, key: &Key, created: Time, now: Time) -> bool;
 }
 
 /// A connection that a helper reads.
@@ -83,12 +90,12 @@ impl Pool {
         &mut self,
         message: &Message<'_>,
         entry: &Entry,
-        store: &Store,
+        known: &impl Known,
         now: Time,
     ) -> Result<(), Refused> {
         let reads = |helper: &&Arc<dyn Helper>| helper.reads(&message.original);
         let Some(helper) = self.helpers.iter().find(reads).map(Arc::clone) else { return Ok(()) };
-        let Some(number) = self.master(entry, store) else { return Ok(()) };
+        let Some(number) = self.master(entry, known) else { return Ok(()) };
         let Some(master) = self.masters.get_mut(number as usize) else { return Ok(()) };
         let mut announced = SmallVec::<[Expectation; MAX_EXPECTED]>::new();
         let mut expect = |expectation| {
@@ -101,16 +108,21 @@ impl Pool {
         let most = helper.max_expected().min(MAX_EXPECTED);
         announced
             .iter()
-            .try_for_each(|expectation| self.expect(number, expectation, most, store, now))
+            .try_for_each(|expectation| self.expect(number, expectation, most, known, now))
     }
 
     /// What is known of the connection of `entry`, if it is read.
-    pub(in super::super) fn saved(&self, entry: &Entry, store: &Store, now: Time) -> Option<Help> {
+    pub(in super::super) fn saved(
+        &self,
+        entry: &Entry,
+        known: &impl Known,
+        now: Time,
+    ) -> Option<Help> {
         let is_it = |number: &u32| {
             let master = self.masters.get(*number as usize);
             master.is_some_and(|master| master.key == entry.key && master.created == entry.created)
         };
-        let number = self.index.find(store.hash(&entry.key), is_it)?;
+        let number = self.index.find(known.hash_of(&entry.key), is_it)?;
         let master = self.masters.get(*number as usize)?;
         let live = master.expected.iter().flatten().filter(|expected| now < expected.until);
         let mut oldest_first: SmallVec<[&Expected; MAX_EXPECTED]> = live.collect();
@@ -125,7 +137,7 @@ impl Pool {
         &mut self,
         entry: &Entry,
         help: &Help,
-        store: &Store,
+        known: &impl Known,
         now: Time,
     ) {
         let original = entry.key.flow_key(entry.opener);
@@ -133,33 +145,44 @@ impl Pool {
         let Some(most) = helper.map(|helper| helper.max_expected().min(MAX_EXPECTED)) else {
             return;
         };
-        let Some(number) = self.master(entry, store) else { return };
+        let Some(number) = self.master(entry, known) else { return };
         if let Some(master) = self.masters.get_mut(number as usize) {
             master.memory = help.memory;
         }
         for expectation in &help.expected {
-            let _ = self.expect(number, expectation, most, store, now);
+            let _ = self.expect(number, expectation, most, known, now);
         }
     }
 
+    /// Whether a packet can be the first of a connection that is expected.
+    #[cfg(feature = "std")]
+    pub(in super::super) fn expects_any(&self) -> bool {
+        !self.targets.is_empty()
+    }
+
     /// The place of the expectation that the first packet of `flow` fulfils.
-    pub(in super::super) fn find(&self, flow: &Flow, store: &Store, now: Time) -> Option<Place> {
+    pub(in super::super) fn find(
+        &self,
+        flow: &Flow,
+        known: &impl Known,
+        now: Time,
+    ) -> Option<Place> {
         if self.targets.is_empty() {
             return None;
         }
         let wanted = flow.target();
         let fits = |place: &Place| {
             self.expected(*place).is_some_and(|expected| {
-                expected.is_fulfilled_by(&wanted) && self.is_live(*place, store, now)
+                expected.is_fulfilled_by(&wanted) && self.is_live(*place, known, now)
             })
         };
-        self.targets.find(store.hash(wanted.to()), fits).copied()
+        self.targets.find(known.hash_of(wanted.to()), fits).copied()
     }
 
     /// Takes the expectation at `place` out: it is fulfilled.
-    pub(in super::super) fn take(&mut self, place: Place, store: &Store) {
+    pub(in super::super) fn take(&mut self, place: Place, known: &impl Known) {
         let Some(expected) = self.expected(place) else { return };
-        let hash = store.hash(expected.target.to());
+        let hash = known.hash_of(expected.target.to());
         if let Ok(found) = self.targets.find_entry(hash, |found| *found == place) {
             found.remove();
         }
@@ -170,17 +193,17 @@ impl Pool {
     }
 
     /// The number of the connection of `entry`, which is the one read last from now on.
-    fn master(&mut self, entry: &Entry, store: &Store) -> Option<u32> {
-        let hash = store.hash(&entry.key);
+    fn master(&mut self, entry: &Entry, known: &impl Known) -> Option<u32> {
+        let hash = known.hash_of(&entry.key);
         let is_it = |number: &u32| {
             self.masters.get(*number as usize).is_some_and(|master| master.key == entry.key)
         };
         let number = match self.index.find(hash, is_it).copied() {
             Some(number) => {
-                self.renew(number, entry, store);
+                self.renew(number, entry, known);
                 number
             }
-            None => self.enter(entry, hash, store)?,
+            None => self.enter(entry, hash, known)?,
         };
         self.used.remove(number);
         self.used.push(0, number);
@@ -188,47 +211,47 @@ impl Pool {
     }
 
     /// Begins anew if the connection is another one with the same key.
-    fn renew(&mut self, number: u32, entry: &Entry, store: &Store) {
-        let known = self.masters.get(number as usize).map(|master| master.created);
-        if known == Some(entry.created) {
+    fn renew(&mut self, number: u32, entry: &Entry, known: &impl Known) {
+        let created = self.masters.get(number as usize).map(|master| master.created);
+        if created == Some(entry.created) {
             return;
         }
-        self.take_all(number, store);
+        self.take_all(number, known);
         if let Some(master) = self.masters.get_mut(number as usize) {
             *master = Master::new(entry);
         }
     }
 
-    fn enter(&mut self, entry: &Entry, hash: u64, store: &Store) -> Option<u32> {
+    fn enter(&mut self, entry: &Entry, hash: u64, known: &impl Known) -> Option<u32> {
         let number = if self.masters.len() < self.capacity as usize {
             self.masters.push(Master::new(entry));
             self.masters.len() as u32 - 1
         } else {
             let number = self.used.first(0)?;
-            self.leave(number, store);
+            self.leave(number, known);
             *self.masters.get_mut(number as usize)? = Master::new(entry);
             number
         };
         let masters = &self.masters;
         let hash_of = |number: &u32| {
-            masters.get(*number as usize).map_or(0, |master| store.hash(&master.key))
+            masters.get(*number as usize).map_or(0, |master| known.hash_of(&master.key))
         };
         self.index.insert_unique(hash, number, hash_of);
         Some(number)
     }
 
-    fn leave(&mut self, number: u32, store: &Store) {
-        self.take_all(number, store);
+    fn leave(&mut self, number: u32, known: &impl Known) {
+        self.take_all(number, known);
         let Some(master) = self.masters.get(number as usize) else { return };
-        let hash = store.hash(&master.key);
+        let hash = known.hash_of(&master.key);
         if let Ok(found) = self.index.find_entry(hash, |found| *found == number) {
             found.remove();
         }
     }
 
-    fn take_all(&mut self, master: u32, store: &Store) {
+    fn take_all(&mut self, master: u32, known: &impl Known) {
         for slot in 0..MAX_EXPECTED as u8 {
-            self.take(Place { master, slot }, store);
+            self.take(Place { master, slot }, known);
         }
     }
 
@@ -238,18 +261,18 @@ impl Pool {
         master: u32,
         expectation: &Expectation,
         most: usize,
-        store: &Store,
+        known: &impl Known,
         now: Time,
     ) -> Result<(), Refused> {
         let Some(key) = self.masters.get(master as usize).map(|master| master.key) else {
             return Ok(());
         };
         let Some(expected) = Expected::new(expectation, key.zone(), now) else { return Ok(()) };
-        self.make_way(master, &expected, store, now)?;
+        self.make_way(master, &expected, known, now)?;
         let Some(slot) = self.slot_for(master, most) else { return Ok(()) };
         let place = Place { master, slot };
-        self.take(place, store);
-        self.put(place, expected, store);
+        self.take(place, known);
+        self.put(place, expected, known);
         Ok(())
     }
 
@@ -259,17 +282,17 @@ impl Pool {
         &mut self,
         master: u32,
         expected: &Expected,
-        store: &Store,
+        known: &impl Known,
         now: Time,
     ) -> Result<(), Refused> {
-        let hash = store.hash(expected.target.to());
+        let hash = known.hash_of(expected.target.to());
         let clashes =
             |place: &Place| self.expected(*place).is_some_and(|other| other.clashes_with(expected));
         let Some(place) = self.targets.find(hash, clashes).copied() else { return Ok(()) };
-        if place.master != master && self.is_live(place, store, now) {
+        if place.master != master && self.is_live(place, known, now) {
             return Err(Refused::AlreadyExpected);
         }
-        self.take(place, store);
+        self.take(place, known);
         Ok(())
     }
 
@@ -284,15 +307,15 @@ impl Pool {
         free.or_else(oldest).map(|slot| slot as u8)
     }
 
-    fn put(&mut self, place: Place, expected: Expected, store: &Store) {
-        let hash = store.hash(expected.target.to());
+    fn put(&mut self, place: Place, expected: Expected, known: &impl Known) {
+        let hash = known.hash_of(expected.target.to());
         let master = self.masters.get_mut(place.master as usize);
         let slot = master.and_then(|master| master.expected.get_mut(place.slot as usize));
         let Some(slot) = slot else { return };
         *slot = Some(expected);
         let masters = &self.masters;
         let hash_of = |place: &Place| {
-            at(masters, *place).map_or(0, |expected| store.hash(expected.target.to()))
+            at(masters, *place).map_or(0, |expected| known.hash_of(expected.target.to()))
         };
         self.targets.insert_unique(hash, place, hash_of);
     }
@@ -302,14 +325,12 @@ impl Pool {
     }
 
     /// Whether the time of the expectation is not over, nor that of its master.
-    fn is_live(&self, place: Place, store: &Store, now: Time) -> bool {
+    fn is_live(&self, place: Place, known: &impl Known, now: Time) -> bool {
         let in_time = self.expected(place).is_some_and(|expected| now < expected.until);
         let Some(master) = self.masters.get(place.master as usize).filter(|_| in_time) else {
             return false;
         };
-        let number = store.find(&master.key, store.hash(&master.key));
-        let entry = number.and_then(|number| store.entry(number));
-        entry.is_some_and(|entry| entry.created == master.created && !entry.is_expired(now))
+        known.has(&master.key, master.created, now)
     }
 }
 

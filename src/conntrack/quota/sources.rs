@@ -39,10 +39,6 @@ impl Sources {
         Self { lines: vec![EMPTY; lines] }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.lines.fill(EMPTY);
-    }
-
     /// How many connections a source has.
     pub(super) fn count(&self, hash: u64) -> u16 {
         let place = self.find(hash);

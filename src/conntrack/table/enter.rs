@@ -18,7 +18,7 @@ impl ConnTable {
     ///
     /// # Errors
     ///
-    /// When it cannot be admitted, as in [`confirm`](Conntrack::confirm), or when its fields
+    /// When it cannot be admitted, as in [`confirm`](crate::Conntrack::confirm), or when its fields
     /// contradict each other, which those of an exported one do not.
     pub fn import(&mut self, saved: &SavedConnection, now: Time) -> Result<(), Refused> {
         let longest = self.limits.timeouts.longest();
@@ -55,8 +55,11 @@ impl ConnTable {
         now: Time,
     ) -> Result<bool, Refused> {
         let Some(hash) = self.unknown(&flow.key, now) else { return Ok(false) };
-        self.check_quotas(flow, now)?;
-        self.make_room(now)?;
+        self.admit(flow, now)?;
+        if let Err(refused) = self.make_room(now) {
+            self.store.dismiss(&flow.key, flow.sender);
+            return Err(refused);
+        }
         self.store.insert(entry, hash);
         self.missed = None;
         Ok(true)
@@ -73,18 +76,16 @@ impl ConnTable {
         }
     }
 
-    /// Whether the flow's source and zone may have one more connection.
-    fn check_quotas(&mut self, flow: &Flow, now: Time) -> Result<(), Refused> {
-        if self.store.refusal(&flow.key, flow.sender).is_none() {
+    /// Counts the flow as one of its source and zone, if they may have one more.
+    fn admit(&mut self, flow: &Flow, now: Time) -> Result<(), Refused> {
+        if self.store.admit(&flow.key, flow.sender).is_ok() {
             return Ok(());
         }
         self.store.collect_all_due(VISITS_WHEN_FULL, now);
-        let Some(refused) = self.store.refusal(&flow.key, flow.sender) else { return Ok(()) };
-        match refused {
+        self.store.admit(&flow.key, flow.sender).inspect_err(|refused| match refused {
             Refused::ZoneLimit => self.counts.refused_by_zone += 1,
             _ => self.counts.refused_by_source += 1,
-        }
-        Err(refused)
+        })
     }
 
     fn make_room(&mut self, now: Time) -> Result<(), Refused> {

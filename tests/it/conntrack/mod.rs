@@ -12,6 +12,7 @@ mod quota;
 mod saved;
 mod script;
 mod sctp;
+mod sharded;
 mod table;
 mod tcp;
 mod zones;
