@@ -14,6 +14,7 @@
 //! | [`StatefulMatcher`] | rules compiled, together with a connection tracker |
 //! | [`analysis`] | why a packet is decided as it is |
 //! | [`hits`] | how often each rule is hit |
+//! | [`record`] | decisions and connections as records for logs |
 //! | [`reassembly`] | datagrams from their fragments, before rules and connections see them |
 //! | [`Config`] | how rules are compiled |
 //! | [`update`] | rules that come and go while packets flow |
@@ -150,6 +151,8 @@ pub mod import;
 pub mod packet;
 #[cfg(all(feature = "alloc", feature = "parse"))]
 pub mod reassembly;
+#[cfg(feature = "alloc")]
+pub mod record;
 pub mod rule;
 mod simd;
 #[cfg(feature = "alloc")]

@@ -15,6 +15,7 @@ mod notes;
 mod orders;
 mod packet;
 mod reassembly;
+mod record;
 mod rulesets;
 #[cfg(feature = "serde")]
 mod serde;
