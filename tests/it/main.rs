@@ -20,6 +20,8 @@ mod rulesets;
 #[cfg(feature = "serde")]
 mod serde;
 mod sets;
+#[cfg(feature = "serde")]
+mod ssh_alert_example;
 mod strategies;
 mod text;
 mod tree;

@@ -204,7 +204,7 @@ fn a_connection_starts_and_ends() {
     let mut out = Vec::new();
     let (a, b) = ("10.0.0.1:40000", "192.0.2.1:22");
     let answer = TcpFlags::SYN | TcpFlags::ACK;
-    let mut packets = vec![
+    let mut packets = [
         tcp(a, b, TcpFlags::SYN, 60),
         tcp(b, a, answer, 60),
         tcp("203.0.113.5:1000", b, TcpFlags::SYN, 40),
