@@ -10,11 +10,11 @@ use clap::Parser;
 #[path = "../../examples/firewall/app.rs"]
 mod app;
 #[path = "../../examples/firewall/capture.rs"]
-mod capture;
+pub(crate) mod capture;
 #[path = "../../examples/firewall/judge.rs"]
 mod judge;
 #[path = "../../examples/firewall/link.rs"]
-mod link;
+pub(crate) mod link;
 #[path = "../../examples/firewall/paint.rs"]
 mod paint;
 #[path = "../../examples/firewall/policy.rs"]

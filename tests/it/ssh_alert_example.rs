@@ -8,14 +8,12 @@ use std::process;
 use clap::Parser;
 use serde_json::Value;
 
+use crate::firewall_example::{capture, link};
+
 #[path = "../../examples/ssh_alert/alert.rs"]
 mod alert;
 #[path = "../../examples/ssh_alert/app.rs"]
 mod app;
-#[path = "../../examples/firewall/capture.rs"]
-mod capture;
-#[path = "../../examples/firewall/link.rs"]
-mod link;
 #[path = "../../examples/ssh_alert/watch.rs"]
 mod watch;
 
