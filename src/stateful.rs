@@ -9,6 +9,7 @@ use crate::tree::{Compiled, Own};
 mod arrival;
 mod batch;
 mod change;
+mod staged;
 
 #[cfg(feature = "parse")]
 pub use arrival::Judged;

@@ -6,7 +6,7 @@ use crate::Config;
 use crate::packet::{FlowKey, Packet};
 #[cfg(feature = "alloc")]
 use crate::rule::set::{Contents, SetError, Sets};
-use crate::rule::{Action, Decision, Effect, RuleId};
+use crate::rule::{Action, Decision, Effect, RuleId, Trial};
 #[cfg(feature = "alloc")]
 use crate::rule::{BuildError, RuleSet};
 use crate::simd::Backend;
@@ -186,6 +186,12 @@ impl<'a, A> StatelessMatcher<'a, A> {
     /// ```
     pub fn walk(&self, packet: &Packet, mut seen: impl FnMut(RuleId, Effect)) -> Decision<'_, A> {
         self.compiled.walk(packet, None, &mut seen)
+    }
+
+    /// The decision on one packet, and the one there would be if [staged](crate::Target::Staged) rules
+    /// were enforced, in one pass.
+    pub fn classify_staged(&self, packet: &Packet) -> Trial<'_, A> {
+        self.compiled.try_staged(packet, None)
     }
 
     /// The decision on a packet of which only the flow key is known; its ports are taken as

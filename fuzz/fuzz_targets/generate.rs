@@ -62,6 +62,7 @@ fn target(input: &mut Unstructured, chains: &[ChainId], at: usize) -> Result<Tar
         9..=11 => Target::Return,
         12..=15 => Target::Continue(effect(input)?),
         16 if input.ratio(1, 16)? => Target::Jump(*input.choose(chains)?),
+        16 => Target::Staged(action(input)?),
         _ => Target::Action(action(input)?),
     })
 }

@@ -195,6 +195,7 @@ impl Outcome {
         match target {
             Target::Action(_) => Self::Decided,
             Target::Continue(effect) => Self::Noted(*effect),
+            Target::Staged(_) => Self::Noted(Effect::Staged),
             Target::Jump(chain) => Self::Jumped(*chain),
             Target::Goto(chain) => Self::WentTo(*chain),
             Target::Return => Self::Returned,
@@ -229,6 +230,9 @@ impl<A> Explanation<'_, A> {
                 writeln!(f, "no: {field} is {found}, not `{asked}`")
             }
             Outcome::Decided => writeln!(f, "yes: decides"),
+            Outcome::Noted(Effect::Staged) => {
+                writeln!(f, "yes: is staged; would decide, goes on")
+            }
             Outcome::Noted(_) => writeln!(f, "yes: notes it and goes on"),
             Outcome::Jumped(chain) => writeln!(f, "yes: through chain `{}`", name(chain)),
             Outcome::WentTo(chain) => writeln!(f, "yes: on to chain `{}`", name(chain)),

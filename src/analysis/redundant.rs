@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 use super::space::{Budget, Found, Search};
 use super::walk::{Event, Flow, Interest, Manner, Walker};
 use super::{Analysis, AnalysisError, Witness};
-use crate::rule::{ChainId, Effect, RuleId, RuleSet, Target};
+use crate::rule::{ChainId, Effect, RuleId, RuleSet};
 
 /// What a packet shows: what is decided, and which rules note it on the way.
 type Shown<'a, A> = (&'a A, Vec<(RuleId, Effect)>);
@@ -133,8 +133,8 @@ fn changes<A: PartialEq>(rules: &RuleSet<A>, rule: RuleId, witness: &Witness) ->
     let shown = |without| {
         let mut noted = Vec::new();
         let decision = rules.trace(&witness.packet, witness.tracked, without, |id, target| {
-            if let Target::Continue(effect) = target {
-                noted.push((id, *effect));
+            if let Some(effect) = target.effect() {
+                noted.push((id, effect));
             }
         });
         (decision.action, noted)

@@ -204,6 +204,11 @@ impl<'r, A> Walker<'r, A> {
                     flow.noted.push((rule, *effect));
                 }
             }
+            Target::Staged(_) => {
+                if manner.noting {
+                    flow.noted.push((rule, Effect::Staged));
+                }
+            }
             Target::Jump(chain) => {
                 flow.callers.push(flow.at);
                 flow.at = RuleId::new(*chain, 0);
@@ -315,12 +320,8 @@ impl<A> At<'_, '_, A> {
     /// Whether packets go on as if they had not matched.
     fn changes_nothing(&self, inside: &Flow) -> bool {
         let rule = self.walker.rules.rule(self.id);
-        match rule.map(|rule| &rule.target) {
-            Some(Target::Continue(effect)) => {
-                after(inside.mark, *effect) == inside.mark && !self.manner.noting
-            }
-            _ => false,
-        }
+        rule.and_then(|rule| rule.target.effect())
+            .is_some_and(|effect| after(inside.mark, effect) == inside.mark && !self.manner.noting)
     }
 }
 

@@ -92,3 +92,32 @@ impl<A: PartialEq, R: PartialEq> PartialEq for Decision<'_, A, R> {
 }
 
 impl<A: Eq, R: Eq> Eq for Decision<'_, A, R> {}
+
+/// What is decided, and what would be if [staged](crate::rule::Effect::Staged) rules were enforced.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Trial<'m, A = Action> {
+    /// The decision.
+    pub enforced: Decision<'m, A>,
+    /// That of the first staged rule that matches before; the enforced one if none does.
+    pub staged: Decision<'m, A>,
+}
+
+impl<'m, A> Trial<'m, A> {
+    /// Of a decision and the first staged rule that would have been another one.
+    pub(crate) fn new(enforced: Decision<'m, A>, staged: Option<(RuleId, &'m A)>) -> Self {
+        let staged = match staged {
+            Some((rule, action)) => Decision { action, rule: Some(rule), ..enforced },
+            None => enforced,
+        };
+        Self { enforced, staged }
+    }
+}
+
+impl<A> Clone for Trial<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Trial<'_, A> {}

@@ -24,6 +24,8 @@ pub enum Effect {
     /// Takes one from what the caller's predicate of this number, 0 to 63, stands for, such as a
     /// limited rate.
     Spend(u8),
+    /// A [staged](crate::Target::Staged) rule would have decided here.
+    Staged,
 }
 
 impl Effect {

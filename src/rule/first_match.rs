@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use super::{ChainId, Decision, Effect, RuleId, RuleSet, Target};
+use super::{ChainId, Decision, Effect, RuleId, RuleSet, Target, Trial};
 use crate::packet::{Packet, Tracked};
 
 impl<A> RuleSet<A> {
@@ -19,7 +19,7 @@ impl<A> RuleSet<A> {
     }
 
     /// [`first_match`](Self::first_match) that also shows each matching [`Target::Continue`]
-    /// rule, in order.
+    /// and [`Target::Staged`] rule, in order.
     pub fn walk(
         &self,
         packet: &Packet,
@@ -27,10 +27,21 @@ impl<A> RuleSet<A> {
         mut seen: impl FnMut(RuleId, Effect),
     ) -> Decision<'_, A> {
         self.trace(packet, tracked, None, |id, target| {
-            if let Target::Continue(effect) = target {
-                seen(id, *effect);
+            if let Some(effect) = target.effect() {
+                seen(id, effect);
             }
         })
+    }
+
+    /// The decision, and the one there would be if staged rules were enforced: that of the first of them
+    /// that matches before the enforced decision.
+    pub fn first_match_staged(&self, packet: &Packet, tracked: Option<Tracked>) -> Trial<'_, A> {
+        let mut first = None;
+        let enforced = self.walk(packet, tracked, |id, effect| {
+            first = first.or((effect == Effect::Staged).then_some(id));
+        });
+        let action = first.and_then(|id| self.rule(id)?.target.staged());
+        Trial::new(enforced, first.zip(action))
     }
 
     /// [`walk`](Self::walk) that passes a rule by and shows every rule that matches.
@@ -60,6 +71,7 @@ impl<A> RuleSet<A> {
             match &rule.target {
                 Target::Action(action) => return decision(action, Some(id), packet, tracked),
                 Target::Continue(effect) => mark = effect.apply(mark),
+                Target::Staged(_) => {}
                 Target::Jump(chain) => {
                     callers.push(at);
                     at = at.start_of(*chain);

@@ -50,7 +50,7 @@ pub(crate) use criteria::Named;
 #[cfg(feature = "alloc")]
 pub use criteria::{Criteria, OriginalCriteria};
 pub(crate) use decision::MAX_DEPTH;
-pub use decision::{ChainId, Decision, RuleId};
+pub use decision::{ChainId, Decision, RuleId, Trial};
 pub use effect::{Effect, Masked};
 #[cfg(feature = "alloc")]
 pub use interface::InterfaceName;

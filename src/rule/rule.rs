@@ -22,6 +22,8 @@ pub enum Target<A = Action> {
     Jump(ChainId),
     /// Goes through another chain instead of the rest of this one.
     Goto(ChainId),
+    /// Would decide, but is only reported ([`Effect::Staged`]), and the next rule is looked at.
+    Staged(A),
     /// Ends this chain: on after the jump that led here, or to the default in the base chain.
     Return,
 }
@@ -68,6 +70,25 @@ pub struct Rule<A = Action> {
     pub comment: Option<Box<str>>,
 }
 
+impl<A> Target<A> {
+    /// What is noted of packets that match, if they go on to the next rule.
+    pub(crate) fn effect(&self) -> Option<Effect> {
+        match self {
+            Self::Continue(effect) => Some(*effect),
+            Self::Staged(_) => Some(Effect::Staged),
+            _ => None,
+        }
+    }
+
+    /// The action that a staged rule would have.
+    pub fn staged(&self) -> Option<&A> {
+        match self {
+            Self::Staged(action) => Some(action),
+            _ => None,
+        }
+    }
+}
+
 impl Rule<Action> {
     /// A rule that accepts.
     pub fn accept() -> Self {
@@ -110,6 +131,26 @@ impl<A> Rule<A> {
     /// A rule that ends its chain.
     pub fn return_() -> Self {
         Self::new(Target::Return)
+    }
+
+    /// A rule that would decide, but is only reported.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::{Action, Config, FlowKey, Protocol, Rule, RuleSet, StatelessMatcher};
+    ///
+    /// let mut rules = RuleSet::new(Action::Accept);
+    /// rules.push(Rule::staged(Action::Drop).tcp().to_ports(23));
+    /// let matcher = StatelessMatcher::compile(&rules, &Config::new())?;
+    /// let key = FlowKey::new(Protocol::TCP, "10.0.0.1:4000".parse()?, "192.0.2.1:23".parse()?)?;
+    /// let trial = matcher.classify_staged(&key.into());
+    /// assert_eq!(*trial.enforced.action, Action::Accept);
+    /// assert_eq!(*trial.staged.action, Action::Drop);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn staged(action: A) -> Self {
+        Self::new(Target::Staged(action))
     }
 
     /// A rule that notes something and lets the next rules decide.

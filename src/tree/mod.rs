@@ -41,7 +41,7 @@ use self::lookup::words::Words;
 #[cfg(feature = "alloc")]
 use crate::Config;
 use crate::packet::{Family, FlowKey, Fragment, Malformed, Packet, Tracked};
-use crate::rule::{ACTIONS, Action, Decision, Effect, RuleId};
+use crate::rule::{ACTIONS, Action, Decision, Effect, RuleId, Trial};
 #[cfg(feature = "alloc")]
 use crate::rule::{BuildError, RuleSet};
 use crate::simd::{Backend, Chosen};
@@ -241,6 +241,27 @@ impl<T: Actions> Compiled<'_, T> {
                 *decision = self.decision(verdict, None, Fragment::Whole, None);
             }
         }
+    }
+
+    /// [`decide`](Self::decide), and the decision if staged rules were enforced.
+    pub(crate) fn try_staged(
+        &self,
+        packet: &Packet,
+        tracked: Option<Tracked>,
+    ) -> Trial<'_, T::Action> {
+        let mut first = None;
+        let enforced = self.walk(packet, tracked, &mut |id, effect| {
+            first = first.or((effect == Effect::Staged).then_some(id));
+        });
+        Trial::new(enforced, first.map(|id| (id, self.staged_action(id, packet.addrs.family()))))
+    }
+
+    /// The action that a staged rule would have, one that packets of this family match.
+    fn staged_action(&self, rule: RuleId, family: Family) -> &T::Action {
+        let image = self.image.view();
+        let roots = Roots::read(image, rule.chain.0, family);
+        let record = roots.record(image, rule.index.saturating_mul(1 << 8));
+        self.actions.numbered(image.word(record.saturating_add(2)))
     }
 
     #[cfg(feature = "alloc")]

@@ -234,6 +234,10 @@ impl<A> Snapshot<A> {
                     seen(key, *effect);
                     Some(place)
                 }
+                (Target::Staged(_), Some((_, key, _))) => {
+                    seen(key, Effect::Staged);
+                    Some(place)
+                }
                 (Target::Jump(chain), _) => {
                     callers.push(place);
                     Some(Place::start_of(*chain))

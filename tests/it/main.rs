@@ -22,6 +22,7 @@ mod serde;
 mod sets;
 #[cfg(feature = "serde")]
 mod ssh_alert_example;
+mod staged;
 mod strategies;
 mod text;
 mod tree;

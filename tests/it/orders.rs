@@ -90,7 +90,7 @@ fn ordered(rng: &mut Rng, drawn: &RuleSet, order: MatchOrder) -> OrderedRules {
         for rule in chain.rules() {
             match &rule.target {
                 Target::Return | Target::Goto(_) | Target::Continue(Effect::Mark(_)) if last => {}
-                Target::Action(_) if last && rng.percent(30) => {
+                Target::Action(_) | Target::Staged(_) if last && rng.percent(30) => {
                     rules.push_quick(id, rule.clone());
                 }
                 _ if last => _ = rules.push_to(id, rule.clone()),

@@ -89,7 +89,8 @@ impl<A: Clone> OrderedRules<A> {
                 if let Some(kind) = fault(rule, quick) {
                     return Err(OrderError::at(origin, list.name(), kind));
                 }
-                let is_first = quick || !matches!(rule.target, Target::Action(_));
+                let decides = matches!(rule.target, Target::Action(_) | Target::Staged(_));
+                let is_first = quick || !decides;
                 if is_first {
                     done.push(forward, led(rule, 0), origin);
                 }
@@ -145,7 +146,7 @@ fn fault<A>(rule: &Rule<A>, quick: bool) -> Option<Kind> {
     match &rule.target {
         Target::Return | Target::Goto(_) => Some(Kind::Leaves),
         Target::Continue(Effect::Mark(_)) => Some(Kind::SetsMark),
-        Target::Action(_) => None,
+        Target::Action(_) | Target::Staged(_) => None,
         _ if quick => Some(Kind::QuickDecidesNothing),
         _ => None,
     }

@@ -20,18 +20,30 @@ impl<A> OrderedRules<A> {
     }
 
     /// [`decide`](Self::decide) that also shows each matching [`Target::Continue`] rule that was looked
-    /// at, in order.
+    /// at, in order, and staged rules that would have decided: where the last match decides, those behind
+    /// it, the last one first.
     pub fn walk(
         &self,
         packet: &Packet,
         tracked: Option<Tracked>,
         mut seen: impl FnMut(RuleId, Effect),
     ) -> Decision<'_, A> {
-        let mut walk = Walk { packet, tracked, mark: packet.mark, depth: 0, seen: &mut seen };
+        let mut walk = Walk {
+            packet,
+            tracked,
+            mark: packet.mark,
+            depth: 0,
+            staged: Vec::new(),
+            seen: &mut seen,
+        };
         let rule = match self.order() {
             MatchOrder::LastMatch => {
                 let mut last = None;
-                self.last_match_in(ChainId::BASE, &mut walk, &mut last);
+                if !self.last_match_in(ChainId::BASE, &mut walk, &mut last) {
+                    // Those behind the last match would have decided.
+                    let staged = core::mem::take(&mut walk.staged);
+                    staged.into_iter().rev().for_each(|id| (walk.seen)(id, Effect::Staged));
+                }
                 last
             }
             MatchOrder::Priority => self.lowest_in(ChainId::BASE, &mut walk),
@@ -54,7 +66,15 @@ impl<A> OrderedRules<A> {
                 continue;
             }
             match &rule.target {
-                Target::Action(_) => *last = Some(id),
+                Target::Action(_) => {
+                    *last = Some(id);
+                    walk.staged.clear();
+                }
+                Target::Staged(_) if self.is_quick(id) => {
+                    (walk.seen)(id, Effect::Staged);
+                    continue;
+                }
+                Target::Staged(_) => walk.staged.push(id),
                 Target::Continue(effect) => (walk.seen)(id, *effect),
                 Target::Jump(to) if walk.depth < self.rules().chains().len() => {
                     walk.depth += 1;
@@ -91,6 +111,7 @@ impl<A> OrderedRules<A> {
                     walk.mark = effect.apply(walk.mark);
                     (walk.seen)(id, *effect);
                 }
+                Target::Staged(_) => (walk.seen)(id, Effect::Staged),
                 Target::Jump(to) | Target::Goto(to) if deeper => {
                     walk.depth += 1;
                     let found = self.lowest_in(*to, walk);
@@ -117,5 +138,7 @@ struct Walk<'w> {
     tracked: Option<Tracked>,
     mark: u32,
     depth: usize,
+    /// Staged rules since the last one that matched.
+    staged: Vec<RuleId>,
     seen: &'w mut dyn FnMut(RuleId, Effect),
 }

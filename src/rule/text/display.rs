@@ -162,6 +162,9 @@ fn write_rule<A: fmt::Display>(
 ) -> fmt::Result {
     match &rule.target {
         Target::Action(action) => action.fmt(f)?,
+        Target::Staged(action) => write!(f, "staged {action}")?,
+        // No text says this.
+        Target::Continue(Effect::Staged) => f.write_str("staged")?,
         Target::Continue(Effect::Count) => f.write_str("count")?,
         Target::Continue(Effect::Log) => f.write_str("log")?,
         Target::Continue(Effect::Audit) => f.write_str("audit")?,

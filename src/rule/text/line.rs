@@ -28,8 +28,9 @@ pub(super) struct Name<'l> {
 }
 
 /// The words that begin a rule and are not actions.
-const TARGETS: [&str; 10] =
-    ["count", "log", "audit", "mark", "notrack", "zone", "spend", "jump", "goto", "return"];
+const TARGETS: [&str; 11] = [
+    "count", "log", "audit", "mark", "notrack", "zone", "spend", "jump", "goto", "return", "staged",
+];
 
 pub(super) const DEFAULT: &str = "default";
 pub(super) const CHAIN: &str = "chain";
@@ -92,6 +93,7 @@ fn target<'l, A: Clone>(
         "jump" => Ok((Target::Jump(UNRESOLVED), Some(chain_name(line)?))),
         "goto" => Ok((Target::Goto(UNRESOLVED), Some(chain_name(line)?))),
         "return" => Ok((Target::Return, None)),
+        "staged" => Ok((Target::Staged(action(line, actions)?), None)),
         first if actions.iter().all(|(name, _)| first_word(name) != first) => {
             let names = actions.iter().map(|(name, _)| first_word(name));
             Err(unknown(&keyword.word(), names.chain(TARGETS).chain([DEFAULT, CHAIN, SET])))

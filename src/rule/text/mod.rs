@@ -38,6 +38,7 @@
 //! | `notrack`, `zone` *number*, `spend` *predicate* | [`Effect`](super::Effect): what else may be noted |
 //! | `mark` *value*\[`/`*mask*\] | sets the bits of the mark that are in the mask, and on to the next rule |
 //! | `jump` *name*, `goto` *name* | another chain; `base` is the base chain |
+//! | `staged` *action* | the action is only reported ([`Target::Staged`](super::Target::Staged)) |
 //! | `return` | the end of this chain |
 //!
 //! The name of a chain or a set consists of letters, digits, `-`, `_` and `.`, or is anything in quotation

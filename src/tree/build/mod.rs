@@ -75,10 +75,12 @@ fn too_large(config: &Config) -> BuildError {
     BuildError::limit_of(Limit::Size { bytes: config.size_limit.min(MAX_BYTES) })
 }
 
-/// The number of the action of a rule that decides. New ones are added; those that entries have no
+/// The number of the action of a rule that decides, or would. New ones are added; those that entries have no
 /// room for may be there several times, so that many different ones take no longer to tell apart.
 fn number<A: Clone + PartialEq>(rule: &Rule<A>, actions: &mut Vec<A>) -> u32 {
-    let Target::Action(action) = &rule.target else { return DEFAULT_ACTION };
+    let (Target::Action(action) | Target::Staged(action)) = &rule.target else {
+        return DEFAULT_ACTION;
+    };
     let known = actions.iter().take(RECORD as usize).position(|known| known == action);
     let number = known.unwrap_or_else(|| {
         actions.push(action.clone());
@@ -128,7 +130,7 @@ impl<A> Compiler<'_, A> {
                 false if decides => (*number).min(RECORD),
                 false => RECORD,
             };
-            let goes_on = matches!(rule.target, Target::Jump(_) | Target::Continue(_));
+            let goes_on = matches!(rule.target, Target::Jump(_)) || rule.target.effect().is_some();
             let ends = !checked && !goes_on && !self.keep_hidden;
             let entry = (index as u32) << 8;
             let doubtful = boxes.push(&shape, entry | low, entry | CHECKED, ends);

@@ -7,7 +7,7 @@ use super::spans::{Spans, held_by};
 use crate::packet::Family;
 use crate::rule::set::Sets;
 use crate::rule::{AnyOf, Criteria, Effect, OriginalCriteria, Rule, SetCriteria, Span, Target};
-use crate::tree::lookup::image::target;
+use crate::tree::lookup::image::{DEFAULT_ACTION, target};
 use crate::tree::lookup::residual::{NEGATED, field, stride};
 use crate::tree::lookup::words::Headers;
 
@@ -23,6 +23,8 @@ pub(super) fn record<A>(rule: &Rule<A>, shape: &Shape, action: u32, sets: &Sets)
         Target::Continue(Effect::NoTrack) => (target::NOTE, 3, 0),
         Target::Continue(Effect::Zone(number)) => (target::NOTE, 4, (*number).into()),
         Target::Continue(Effect::Spend(number)) => (target::NOTE, 5, (*number).into()),
+        Target::Continue(Effect::Staged) => (target::NOTE, 6, DEFAULT_ACTION),
+        Target::Staged(_) => (target::NOTE, 6, action),
         Target::Jump(chain) => (target::JUMP, chain.0, 0),
         Target::Goto(chain) => (target::GOTO, chain.0, 0),
         Target::Return => (target::RETURN, 0, 0),

@@ -51,6 +51,7 @@ impl Checker<'_> {
                 0..=3 => mask == 0,
                 4 => mask <= u16::MAX.into(),
                 5 => mask < 64,
+                6 => mask < self.actions,
                 _ => false,
             },
             target::JUMP | target::GOTO => {

@@ -117,7 +117,8 @@ impl Follow<'_> {
                     (_, 2) => Effect::Audit,
                     (_, 3) => Effect::NoTrack,
                     (_, 4) => Effect::Zone(mask as u16),
-                    _ => Effect::Spend(mask as u8),
+                    (_, 5) => Effect::Spend(mask as u8),
+                    _ => Effect::Staged,
                 };
                 *mark = effect.apply(*mark);
                 seen(rule, effect);

@@ -81,7 +81,7 @@ pub(in crate::tree) const DEFAULT_ACTION: u32 = 0;
 pub(in crate::tree) mod target {
     pub(in crate::tree) const ACTION: u32 = 0;
     /// Notes something: the argument says what (0 count, 1 log, 2 audit, 3 not tracked, 4 zone, 5
-    /// spend), the word after it the number of the zone or predicate.
+    /// spend, 6 staged), the word after it the number of the zone, predicate or action.
     pub(in crate::tree) const NOTE: u32 = 1;
     pub(in crate::tree) const JUMP: u32 = 2;
     pub(in crate::tree) const GOTO: u32 = 3;

@@ -66,7 +66,8 @@ fn target(rng: &mut Rng, words: &Vocabulary, later: &[ChainId]) -> Target {
     match rng.below(100) {
         0..15 if !later.is_empty() => Target::Jump(rng.pick(later)),
         15..22 if !later.is_empty() => Target::Goto(rng.pick(later)),
-        22..30 => Target::Return,
+        22..29 => Target::Return,
+        29 => Target::Staged(action(rng)),
         30..42 => Target::Continue(match rng.below(9) {
             0 => Effect::Count,
             1 => Effect::Log,

@@ -1,8 +1,8 @@
 &[
-    ("accpet any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `default`, `chain` or `set`, found `accpet`; did you mean `accept`?"),
-    ("TCP any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `default`, `chain` or `set`, found `TCP`"),
-    (", any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `default`, `chain` or `set`, found `,`"),
-    ("\"accept\" any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `default`, `chain` or `set`, found `\"accept\"`; did you mean `accept`?"),
+    ("accpet any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `staged`, `default`, `chain` or `set`, found `accpet`; did you mean `accept`?"),
+    ("TCP any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `staged`, `default`, `chain` or `set`, found `TCP`"),
+    (", any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `staged`, `default`, `chain` or `set`, found `,`"),
+    ("\"accept\" any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `staged`, `default`, `chain` or `set`, found `\"accept\"`; did you mean `accept`?"),
     ("accept", (1, 7), "expected criteria, or `any` for a rule that matches every packet, found the end of the line"),
     ("accept # any", (1, 8), "expected criteria, or `any` for a rule that matches every packet, found the end of the line"),
     ("drop comment \"x\"", (1, 17), "expected criteria, or `any` for a rule that matches every packet, found the end of the line"),
@@ -157,7 +157,7 @@
     ("accept \"x\"", (1, 8), "expected a criterion such as `tcp`, `from`, `to` or `state`, found `\"x\"`"),
     ("accept any ,", (1, 12), "expected a criterion such as `tcp`, `from`, `to` or `state`, found `,`"),
     ("\tdrop ünï", (1, 7), "expected a criterion such as `tcp`, `from`, `to` or `state`, found `ünï`"),
-    ("allow any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `default`, `chain` or `set`, found `allow`; did you mean `accept`?"),
-    ("deny any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `default`, `chain` or `set`, found `deny`; did you mean `drop`?"),
-    ("logg any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `default`, `chain` or `set`, found `logg`; did you mean `log`?"),
+    ("allow any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `staged`, `default`, `chain` or `set`, found `allow`; did you mean `accept`?"),
+    ("deny any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `staged`, `default`, `chain` or `set`, found `deny`; did you mean `drop`?"),
+    ("logg any", (1, 1), "expected `accept`, `drop`, `reject`, `count`, `log`, `audit`, `mark`, `notrack`, `zone`, `spend`, `jump`, `goto`, `return`, `staged`, `default`, `chain` or `set`, found `logg`; did you mean `log`?"),
 ]
