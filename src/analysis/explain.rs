@@ -3,6 +3,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::Field;
+use crate::conntrack::{ConnTable, Reason, Time};
 use crate::packet::{Packet, Tracked};
 use crate::rule::{Action, ChainId, Criteria, Decision, Effect, RuleId, RuleSet, Target};
 
@@ -47,6 +48,8 @@ pub struct Explanation<'r, A = Action> {
     rules: &'r RuleSet<A>,
     /// The packet.
     pub packet: Packet,
+    /// What a table of connections says of it, and why, if one was asked.
+    pub reason: Option<Reason>,
     /// The decision.
     pub decision: Decision<'r, A>,
     /// The rules that were looked at, in order; the last one decided unless the default did.
@@ -58,6 +61,7 @@ pub struct Explanation<'r, A = Action> {
 
 /// A rule that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize))]
 #[non_exhaustive]
 pub struct Step {
     /// The rule.
@@ -70,6 +74,8 @@ pub struct Step {
 
 /// What became of a rule that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Outcome {
     /// It did not match.
@@ -88,6 +94,7 @@ pub enum Outcome {
 
 /// The first field of which a rule's criteria did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(::serde::Serialize))]
 #[non_exhaustive]
 pub struct Mismatch {
     /// The field.
@@ -106,7 +113,46 @@ impl<'r, A> Explanation<'r, A> {
         let mut story = Story { rules, subject, steps: Vec::new(), path: Vec::new() };
         story.tell();
         let decision = rules.first_match(packet, tracked);
-        Self { rules, packet: *packet, decision, steps: story.steps, path: story.path }
+        let (steps, path) = (story.steps, story.path);
+        Self { rules, packet: *packet, reason: None, decision, steps, path }
+    }
+
+    /// Explains the decision on a packet that comes now to a firewall with these connections: what
+    /// they are to it, and why. Nothing is changed.
+    ///
+    /// The decision is that of a [`StatefulMatcher`](crate::StatefulMatcher) that asks its rules
+    /// first, unless the table refuses the connection that the rules accept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis::analysis::Explanation;
+    /// use portcullis::packet::TcpFlags;
+    /// use portcullis::{ConnTable, Limits, Packet, RuleSet, Time};
+    ///
+    /// let rules: RuleSet = "drop state invalid\naccept tcp to any port 22".parse()?;
+    /// let table = ConnTable::new(&Limits::new(10), [7; 16]);
+    /// let answer = TcpFlags::SYN | TcpFlags::ACK;
+    /// let packet = Packet::tcp("192.0.2.1:40000".parse()?, "10.0.0.1:22".parse()?, answer)?;
+    /// let explanation = Explanation::with_table(&rules, &packet, &table, Time::from_secs(1));
+    /// assert_eq!(explanation.to_string(), "\
+    /// tcp 192.0.2.1:40000 > 10.0.0.1:22, invalid
+    ///   invalid because it belongs to no connection and may not open one
+    ///   rule 1, drop state invalid
+    ///     yes: decides
+    /// decision: drop, by rule 1
+    /// ");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_table(
+        rules: &'r RuleSet<A>,
+        packet: &Packet,
+        table: &ConnTable,
+        now: Time,
+    ) -> Self {
+        let reason = table.reason(packet, now);
+        let explanation = Self::new(rules, packet, Some(reason.tracked));
+        Self { reason: Some(reason), ..explanation }
     }
 }
 
@@ -207,6 +253,7 @@ impl Outcome {
 impl<A: fmt::Display> fmt::Display for Explanation<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}{}", self.packet, Place(self.decision.tracked))?;
+        self.reason.map_or(Ok(()), |reason| writeln!(f, "  {reason}"))?;
         for step in &self.steps {
             let indent = 2 + 4 * step.depth;
             let Some(rule) = self.rules.display_rule(step.rule) else { continue };
@@ -251,5 +298,24 @@ impl fmt::Display for Place {
             Some(Tracked { state, direction: None, .. }) => write!(f, ", {state}"),
             Some(Tracked { state, direction: Some(way), .. }) => write!(f, ", {state}, {way}"),
         }
+    }
+}
+
+/// The packet and the deciding rule as text, the decision, `reason` if a table was asked, and the
+/// steps and the path as they are.
+#[cfg(feature = "serde")]
+impl<A: fmt::Display + ::serde::Serialize> ::serde::Serialize for Explanation<'_, A> {
+    fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use ::serde::ser::SerializeStruct;
+
+        let mut fields = serializer.serialize_struct("Explanation", 6)?;
+        let rule = self.decision.rule.and_then(|id| self.rules.display_rule(id));
+        fields.serialize_field("packet", &self.packet.to_string())?;
+        fields.serialize_field("decision", &self.decision)?;
+        fields.serialize_field("rule", &rule.map(|rule| rule.to_string()))?;
+        fields.serialize_field("reason", &self.reason)?;
+        fields.serialize_field("steps", &self.steps)?;
+        fields.serialize_field("path", &self.path)?;
+        fields.end()
     }
 }

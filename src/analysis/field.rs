@@ -11,6 +11,8 @@ macro_rules! fields {
     ($($(#[$doc:meta])* $variant:ident: $name:ident, $words:literal;)*) => {
         /// A field of a packet, as criteria name it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(::serde::Serialize))]
+        #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
         #[non_exhaustive]
         pub enum Field {
             $($(#[$doc])* $variant,)*

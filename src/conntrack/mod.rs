@@ -39,7 +39,7 @@ pub use limits::{Limits, SourceLimit, TcpTracking, Timeouts};
 pub use sctp::SctpState;
 #[cfg(feature = "std")]
 pub use sharded::ShardedTable;
-pub use table::{ConnTable, Counts};
+pub use table::{ConnTable, Counts, Reason, Why};
 pub use tcp::TcpState;
 pub use time::Time;
 pub use tracker::{Connections, Conntrack, Lookup};

@@ -1,4 +1,7 @@
 mod enter;
+mod why;
+
+pub use why::{Reason, Why};
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

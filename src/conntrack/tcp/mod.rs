@@ -1,6 +1,7 @@
 //! TCP connections: the state table by direction and kind of segment, and the windows of both
 //! ends, as Linux's nf_conntrack has them.
 
+mod refusal;
 mod saved;
 mod state_table;
 mod window;

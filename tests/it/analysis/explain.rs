@@ -1,10 +1,15 @@
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use portcullis::analysis::{Explanation, Field, Outcome};
-use portcullis::packet::{IcmpMessage, TcpFlags};
-use portcullis::{ChainId, Config, Direction};
+use portcullis::conntrack::Why;
+use portcullis::packet::{IcmpMessage, Malformed, Quote, TcpFlags, Transport};
+use portcullis::{ChainId, Config, ConnTable, Direction, Limits, StatefulMatcher, Time};
 use portcullis::{ConnState, Packet, RuleId, RuleSet, StatelessMatcher, Tracked};
 
-use super::rules;
 use super::small::renumbered;
+use super::{rules, seeds};
 use crate::strategies::{Rng, Shape, case, tracked};
 
 fn syn() -> Packet {
@@ -184,4 +189,101 @@ fn cycles_and_jumps_to_nowhere_end() {
     let chain = (0..9).map(|_| other.add_chain("x")).last().unwrap();
     rules.push(portcullis::Rule::jump(chain));
     Explanation::new(&rules, &syn(), None);
+}
+
+/// Conversations of few ends, so that segments meet connections in every state.
+fn traffic(rng: &mut Rng) -> Packet {
+    let port = 1000 + rng.below(2) as u16;
+    let (a, b) =
+        (SocketAddr::new([10, 0, 0, 1].into(), port), SocketAddr::new([10, 0, 0, 2].into(), 22));
+    let (src, dst) = if rng.percent(50) { (a, b) } else { (b, a) };
+    let flags = [0x02, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14, 0x00, 0x03].map(TcpFlags);
+    let mut packet = match rng.below(10) {
+        0 => Packet::udp(src, dst).unwrap(),
+        1 => {
+            let mut message = IcmpMessage::new(3, 1);
+            let quoted = Packet::tcp(dst, src, TcpFlags::SYN).unwrap();
+            let mut quote = Quote::new(quoted.addrs, quoted.protocol);
+            quote.ports = quoted.ports;
+            message.quote = Some(quote);
+            let addrs = Packet::udp(src, dst).unwrap().addrs;
+            Packet::icmp(addrs, message)
+        }
+        _ => Packet::tcp(src, dst, rng.pick(&flags)).unwrap(),
+    };
+    if let Transport::Tcp(segment) = &mut packet.transport {
+        segment.seq = rng.pick(&[0, 1, 2, 1000, 1 << 31]);
+        segment.ack = rng.pick(&[0, 1, 2, 1000, 1 << 31]);
+        segment.window = rng.pick(&[0, 1000, 65535]);
+    }
+    packet.notrack = rng.percent(3);
+    if rng.percent(3) {
+        packet.malformed = Some(Malformed::BadTransport);
+    }
+    packet
+}
+
+/// What a table gives for its reason is what it does, and nothing has changed by asking.
+#[test]
+fn an_explanation_with_a_table_decides_as_the_matcher_does() {
+    let rules = rules(
+        "drop state invalid
+         accept state established
+         log state related
+         accept status assured
+         accept state new from 10.0.0.1
+         accept state untracked",
+    );
+    let mut seen = BTreeSet::new();
+    for seed in seeds(60) {
+        let mut rng = Rng::new(seed);
+        let table = ConnTable::new(&Limits::new(100), [7; 16]);
+        let mut firewall = StatefulMatcher::compile(&rules, table, &Config::new()).unwrap();
+        let mut now = Time::from_secs(1);
+        for _ in 0..80 {
+            let packet = traffic(&mut rng);
+            now = now.after(Duration::from_millis(rng.pick(&[0, 1, 1000, 200_000])));
+            let explained = Explanation::with_table(&rules, &packet, firewall.conntrack(), now);
+            let decision = firewall.classify(&packet, now);
+            assert_eq!(explained.decision, decision, "seed {seed}: {packet:?}\n{explained}");
+            let reason = explained.reason.unwrap();
+            assert_eq!(Some(reason.tracked), decision.tracked);
+            seen.insert(reason.why);
+        }
+    }
+    let expected = [
+        Why::LeftAlone,
+        Why::Opens,
+        Why::Belongs,
+        Why::ErrorAbout,
+        Why::Unsound,
+        Why::MayNotOpen,
+        Why::ErrorAboutNothing,
+        Why::Flags,
+        Why::OutOfState,
+        Why::OldReset,
+        Why::OutOfWindow,
+    ];
+    let missing: Vec<_> = expected.iter().filter(|why| !seen.contains(why)).collect();
+    assert!(missing.is_empty(), "{missing:?} of {seen:?}");
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn an_explanation_is_written_as_json() {
+    let rules = rules("accept udp\njump ssh tcp to any port 22\nchain ssh\ndrop from 10.0.0.0/8");
+    let table = ConnTable::new(&Limits::new(10), [7; 16]);
+    let (a, b) = ("10.0.0.1:1".parse().unwrap(), "10.0.0.2:22".parse().unwrap());
+    let syn = Packet::tcp(a, b, TcpFlags::SYN).unwrap();
+    let explanation = Explanation::with_table(&rules, &syn, &table, Time::ZERO);
+    let value = serde_json::to_value(&explanation).unwrap();
+    assert_eq!(value["packet"], "tcp 10.0.0.1:1 > 10.0.0.2:22");
+    assert_eq!(value["rule"], "drop from 10.0.0.0/8");
+    assert_eq!(value["decision"]["action"], "drop");
+    assert_eq!(value["reason"]["why"], "opens");
+    assert_eq!(value["reason"]["tracked"]["state"], "new");
+    let failed = &value["steps"][0]["outcome"]["failed"];
+    assert_eq!((&failed["field"], &failed["found"]), (&"protocol".into(), &"tcp".into()));
+    assert_eq!(value["steps"][1]["outcome"]["jumped"], 1);
+    assert_eq!(value["path"][0]["index"], 1);
 }
