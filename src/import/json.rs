@@ -83,6 +83,11 @@ impl Fault {
         Self::wrong(format!("expected {what}, found {found}"))
     }
 
+    /// Whether a lenient import may leave out what it is about.
+    pub(super) fn is_unsupported(&self) -> bool {
+        self.unsupported
+    }
+
     /// The same fault, seen from the object that has it under `key`.
     pub(super) fn under(mut self, key: &str) -> Self {
         self.path.push(Segment::Key(key.to_owned()));
@@ -174,6 +179,16 @@ impl Json {
     ) -> Result<Vec<T>, Fault> {
         let items = self.list()?.iter().enumerate();
         items.map(|(index, item)| read(item).map_err(|fault| fault.at(index))).collect()
+    }
+
+    /// The key and the value of an object that has one field.
+    pub(super) fn single(&self) -> Option<(&str, &Self)> {
+        match self {
+            Self::Object(fields) if fields.len() == 1 => {
+                fields.iter().next().map(|(key, value)| (key.as_str(), value))
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn object(&self) -> Result<Fields<'_>, Fault> {

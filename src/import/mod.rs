@@ -11,9 +11,17 @@
 pub mod aws;
 pub mod classbench;
 mod error;
+mod hook;
 pub mod iptables;
 #[cfg(feature = "import")]
 mod json;
+mod meet;
+#[cfg(feature = "import")]
+pub mod nft;
+mod rate;
+mod seen;
+mod spans;
+mod staged;
 
 pub use error::ImportError;
 #[cfg(feature = "import")]

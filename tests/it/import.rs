@@ -3,4 +3,6 @@
 #[cfg(feature = "import")]
 mod aws;
 mod classbench;
-mod iptables;
+pub(crate) mod iptables;
+#[cfg(feature = "import")]
+mod nft;

@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use super::rate::Rate;
+use crate::import::rate::Rate;
 use crate::packet::{Family, Malformed, Protocol};
 use crate::rule::{AnyOf, Criteria};
 

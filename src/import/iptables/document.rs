@@ -7,12 +7,12 @@ use alloc::vec::Vec;
 
 use super::Table;
 use super::fault::Fault;
-use super::rate::Rate;
 use super::rule_line::{self, ParsedRule, Setting, counters};
 use super::target::ChainName;
 use super::told::Told;
 use super::words::{Line, Word, Words, lines};
 use crate::import::ImportError;
+use crate::import::rate::Rate;
 use crate::packet::Family;
 
 /// A text as it was read.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::clause::{Clause, Spends};
-use super::meet::{Inexpressible, meet};
+use crate::import::meet::{Inexpressible, alternatives, meet};
 use crate::packet::Family;
 use crate::rule::{AnyOf, Criteria};
 
@@ -85,15 +85,6 @@ pub(super) fn steps(clauses: &[Clause], family: Family) -> Result<Steps, &'stati
     steps.extend(come.into_iter().map(|criteria| Step::new(criteria, StepKind::Target)));
     let asked = steps.iter().map(|step| alternatives(&step.criteria)).sum();
     Ok(Steps { steps, work: work.saturating_add(asked) })
-}
-
-/// How many addresses and ports are asked for, and one more.
-fn alternatives(criteria: &Criteria) -> usize {
-    let Criteria { src, dst, src_port, dst_port, cut_src_port, cut_dst_port, .. } = criteria;
-    let addresses = src.items().len().saturating_add(dst.items().len());
-    let ports = [src_port, dst_port, cut_src_port, cut_dst_port];
-    let ports: usize = ports.into_iter().map(|asked| asked.items().len()).sum();
-    addresses.saturating_add(ports).saturating_add(1)
 }
 
 impl Step {

@@ -1,20 +1,10 @@
-use super::firewall::{Firewall, Untracked};
+use super::firewall::Firewall;
 use super::origin::{Origin, Origins};
-use super::rate::Rates;
 use crate::Config;
 use crate::conntrack::Conntrack;
+use crate::import::rate::Rates;
+use crate::import::staged::Untracked;
 use crate::rule::{BuildError, RuleId, RuleSet};
-
-/// A way of packets through a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hook {
-    /// To the host itself.
-    Input,
-    /// Through it.
-    Forward,
-    /// From the host itself.
-    Output,
-}
 
 /// The rules that packets go through on one way through a host.
 ///

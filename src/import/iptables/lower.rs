@@ -7,13 +7,15 @@ use alloc::vec::Vec;
 use super::Table;
 use super::document::{Dump, ParsedChain, ParsedTable, Policy};
 use super::expand::{Step, StepKind};
-use super::hook::{Hook, HookRules};
+use super::hook::HookRules;
 use super::origin::{Detail, Origins, Source};
-use super::rate::{Rate, Rates};
 use super::rule_line::ParsedRule;
 use super::target::ParsedTarget;
+use crate::import::hook::Hook;
+use crate::import::rate::{Rate, Rates};
+use crate::import::seen::Seen;
 use crate::packet::Family;
-use crate::rule::{Action, AnyOf, ChainId, Criteria, Effect, Rule, RuleSet, Span, Target};
+use crate::rule::{Action, AnyOf, ChainId, Criteria, Effect, Rule, RuleSet, Target};
 
 /// The rules of one way through a host: of IPv4, then of IPv6.
 pub(super) fn hook(hook: Hook, dumps: [Option<&Dump>; 2]) -> HookRules {
@@ -26,10 +28,10 @@ pub(super) fn hook(hook: Hook, dumps: [Option<&Dump>; 2]) -> HookRules {
             main.whole_family(family, Action::Drop);
             continue;
         };
-        let before = stages(dump, hook, hook.before_tracking());
+        let before = stages(dump, hook, before_tracking(hook));
         says_something |= !before.is_empty();
         raw.family(family, &before);
-        main.family(family, &stages(dump, hook, hook.after_tracking()));
+        main.family(family, &stages(dump, hook, after_tracking(hook)));
     }
     let rates = Rates::new(&all_rates(&dumps));
     HookRules {
@@ -41,36 +43,36 @@ pub(super) fn hook(hook: Hook, dumps: [Option<&Dump>; 2]) -> HookRules {
     }
 }
 
-impl Hook {
-    const fn before_tracking(self) -> &'static [(Table, &'static str)] {
-        match self {
-            Self::Input | Self::Forward => &[(Table::Raw, "PREROUTING")],
-            Self::Output => &[(Table::Raw, "OUTPUT")],
-        }
+/// The chains asked before packets are tracked.
+const fn before_tracking(hook: Hook) -> &'static [(Table, &'static str)] {
+    match hook {
+        Hook::Input | Hook::Forward => &[(Table::Raw, "PREROUTING")],
+        Hook::Output => &[(Table::Raw, "OUTPUT")],
     }
+}
 
-    const fn after_tracking(self) -> &'static [(Table, &'static str)] {
-        match self {
-            Self::Input => &[
-                (Table::Mangle, "PREROUTING"),
-                (Table::Mangle, "INPUT"),
-                (Table::Filter, "INPUT"),
-                (Table::Security, "INPUT"),
-            ],
-            Self::Forward => &[
-                (Table::Mangle, "PREROUTING"),
-                (Table::Mangle, "FORWARD"),
-                (Table::Filter, "FORWARD"),
-                (Table::Security, "FORWARD"),
-                (Table::Mangle, "POSTROUTING"),
-            ],
-            Self::Output => &[
-                (Table::Mangle, "OUTPUT"),
-                (Table::Filter, "OUTPUT"),
-                (Table::Security, "OUTPUT"),
-                (Table::Mangle, "POSTROUTING"),
-            ],
-        }
+/// Those asked after it.
+const fn after_tracking(hook: Hook) -> &'static [(Table, &'static str)] {
+    match hook {
+        Hook::Input => &[
+            (Table::Mangle, "PREROUTING"),
+            (Table::Mangle, "INPUT"),
+            (Table::Filter, "INPUT"),
+            (Table::Security, "INPUT"),
+        ],
+        Hook::Forward => &[
+            (Table::Mangle, "PREROUTING"),
+            (Table::Mangle, "FORWARD"),
+            (Table::Filter, "FORWARD"),
+            (Table::Security, "FORWARD"),
+            (Table::Mangle, "POSTROUTING"),
+        ],
+        Hook::Output => &[
+            (Table::Mangle, "OUTPUT"),
+            (Table::Filter, "OUTPUT"),
+            (Table::Security, "OUTPUT"),
+            (Table::Mangle, "POSTROUTING"),
+        ],
     }
 }
 
@@ -89,46 +91,6 @@ struct Stage<'d> {
     seen: Seen,
 }
 
-/// What a built-in chain sees of packets otherwise than they came.
-#[derive(Clone, Copy)]
-struct Seen {
-    /// Whether it is known yet by which interface they leave.
-    out_interface: bool,
-    /// By how much their time to live has been counted down. Linux does so before FORWARD:
-    /// `net/ipv4/ip_forward.c`, `net/ipv6/ip6_output.c`.
-    hops: u8,
-}
-
-impl Seen {
-    fn by(chain: &str, hook: Hook) -> Self {
-        let routed = chain != "PREROUTING";
-        Self { out_interface: routed, hops: u8::from(routed && hook == Hook::Forward) }
-    }
-
-    /// What is asked here, of packets as they came; `None` if none can match.
-    fn came(self, criteria: &Criteria) -> Option<Criteria> {
-        let mut came = criteria.clone();
-        if !self.out_interface && !came.out_interface.is_any() {
-            if !came.out_interface.is_negated() {
-                return None;
-            }
-            came.out_interface = AnyOf::any();
-        }
-        if self.hops > 0 && !came.ttl.is_any() {
-            let later = |span: &Span<u8>| {
-                let first = span.first().checked_add(self.hops)?;
-                Span::new(first, span.last().saturating_add(self.hops))
-            };
-            let spans = came.ttl.items().iter().filter_map(later);
-            came.ttl = match came.ttl.is_negated() {
-                true => AnyOf::none_of(spans),
-                false => AnyOf::one_of(spans),
-            };
-        }
-        Some(came)
-    }
-}
-
 /// The built-in chains that are there and do not just accept.
 fn stages<'d>(dump: &'d Dump, hook: Hook, chains: &[(Table, &str)]) -> Vec<Stage<'d>> {
     let stage = |(table, name): &(Table, &str)| {
@@ -136,7 +98,7 @@ fn stages<'d>(dump: &'d Dump, hook: Hook, chains: &[(Table, &str)]) -> Vec<Stage
         let chain = table.chain(name)?;
         let policy = chain.policy?;
         let says_something = policy == Policy::Drop || !chain.rules.is_empty();
-        let seen = Seen::by(name, hook);
+        let seen = Seen::at(*name != "PREROUTING", hook);
         says_something.then_some(Stage { table, chain, policy, seen })
     };
     chains.iter().filter_map(stage).collect()

@@ -85,22 +85,22 @@ mod ipset;
 mod ipset_save;
 mod lower;
 mod matches;
-mod meet;
 mod names;
 mod origin;
-mod rate;
 mod rule_line;
 mod set_terms;
-mod spans;
 mod tables;
 mod target;
 mod told;
 mod values;
 mod words;
 
-pub use firewall::{Firewall, Judgement, Untracked};
-pub use hook::{Hook, HookRules};
+pub use firewall::Firewall;
+pub use hook::HookRules;
 pub use ipset::IpSet;
 pub use origin::Origin;
-pub use rate::Rates;
 pub use tables::{Iptables, Table};
+
+pub use crate::import::hook::Hook;
+pub use crate::import::rate::Rates;
+pub use crate::import::staged::{Judgement, Untracked};

@@ -9,12 +9,12 @@ use super::clause::{Clause, Place};
 use super::expand::{Step, Steps, steps};
 use super::fault::Fault;
 use super::matches::{self, Match};
-use super::meet::is_exactly;
-use super::rate::Rate;
 use super::target::{self, ParsedTarget};
 use super::told::Told;
 use super::values::{asked, network, not_negated, once, protocol};
 use super::words::{Word, Words};
+use crate::import::meet::is_exactly;
+use crate::import::rate::Rate;
 use crate::packet::{Family, Fragment, Malformed, Protocol};
 use crate::rule::{AnyOf, Criteria, InterfaceName, IpRange};
 

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::ipset::{Dimension, Element, Entry, IpSet};
-use super::meet::{address_ranges, any_of, bits, highest, icmp_kinds};
-use super::spans::{Spans, complement, intersection, merged};
+use crate::import::meet::{address_ranges, any_of, bits, highest, icmp_kinds};
+use crate::import::spans::{Spans, complement, intersection, merged};
 use crate::packet::{Family, Fragment, Malformed, Protocol};
 use crate::rule::{AnyOf, Criteria};
 
@@ -103,7 +103,9 @@ impl Rows {
                 Dimension::Port => port_criteria(spans, *side, family),
             };
             let both = terms.iter().flat_map(|term| {
-                asked.iter().filter_map(|it| super::meet::meet(term, it, family).ok().flatten())
+                asked
+                    .iter()
+                    .filter_map(|it| crate::import::meet::meet(term, it, family).ok().flatten())
             });
             terms = both.collect();
         }

@@ -4,11 +4,12 @@ use core::fmt;
 use ipnet::IpNet;
 
 use super::document::Dump;
-use super::hook::{Hook, HookRules};
+use super::hook::HookRules;
 use super::ipset::IpSet;
 use super::told::Told;
 use super::{ipset_save, lower};
 use crate::import::ImportError;
+use crate::import::hook::Hook;
 use crate::packet::Family;
 
 /// Tables of rules as `iptables-save` and `ip6tables-save` write them.

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::fault::Fault;
-use super::meet::{address_ranges, bits};
 use super::names;
-use super::spans::masked;
 use super::words::Word;
+use crate::import::meet::{address_ranges, bits};
+use crate::import::spans::masked;
 use crate::packet::{Family, Protocol};
 use crate::rule::{AnyOf, IpRange, PortRange, Span};
 

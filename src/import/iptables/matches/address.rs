@@ -5,11 +5,11 @@ use ipnet::IpNet;
 use super::Match;
 use crate::import::iptables::clause::{Clause, Place};
 use crate::import::iptables::fault::Fault;
-use crate::import::iptables::meet::{address_ranges, bits};
-use crate::import::iptables::spans::{Spans, complement, intersection, merged};
 use crate::import::iptables::told::Told;
 use crate::import::iptables::values::{address, asked, once};
 use crate::import::iptables::words::{Word, Words};
+use crate::import::meet::{address_ranges, bits};
+use crate::import::spans::{Spans, complement, intersection, merged};
 use crate::packet::Family;
 use crate::rule::{AnyOf, Criteria, IpRange};
 

@@ -3,9 +3,9 @@ use alloc::boxed::Box;
 use super::Match;
 use crate::import::iptables::clause::{Clause, Place, Spends};
 use crate::import::iptables::fault::Fault;
-use crate::import::iptables::rate::{By, Rate};
 use crate::import::iptables::values::{not_negated, number, once};
 use crate::import::iptables::words::{Word, Words};
+use crate::import::rate::{By, Rate};
 use crate::packet::Family;
 
 const NANOS: u64 = 1_000_000_000;

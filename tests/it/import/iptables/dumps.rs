@@ -24,7 +24,7 @@ fn host() -> Iptables {
 
 /// `tcp 10.0.0.1:1 > 10.0.0.2:2`, `udp ...`, `fin ...` (of no connection), `ping 10.0.0.1 > 10.0.0.2`,
 /// `icmp6 135 ...`.
-fn packet(words: &[&str]) -> Packet {
+pub(crate) fn packet(words: &[&str]) -> Packet {
     let addrs =
         |src: &str, dst: &str| Addrs::new(src.parse().unwrap(), dst.parse().unwrap()).unwrap();
     match words {

@@ -12,13 +12,13 @@ use crate::rule::{
 
 /// What two criteria ask together cannot be said by one; names the field.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Inexpressible(pub(super) &'static str);
+pub(in crate::import) struct Inexpressible(pub(in crate::import) &'static str);
 
 /// The most alternatives of a field of bit patterns.
 const MAX_PATTERNS: usize = 1024;
 
 /// What `a` and `b` ask together, for packets of one family; `None` if no packet can satisfy both.
-pub(super) fn meet(
+pub(in crate::import) fn meet(
     a: &Criteria,
     b: &Criteria,
     family: Family,
@@ -163,7 +163,7 @@ fn equals<T: Item>(a: &AnyOf<T>, b: &AnyOf<T>) -> AnyOf<T> {
 }
 
 /// A number of one of the fields that have ranges.
-pub(super) trait Number: Copy + PartialOrd + PartialEq {
+pub(in crate::import) trait Number: Copy + PartialOrd + PartialEq {
     const MAX: u128;
     fn widen(self) -> u128;
     fn narrow(wide: u128) -> Self;
@@ -198,7 +198,7 @@ fn ranges<N: Number>(a: &AnyOf<Span<N>>, b: &AnyOf<Span<N>>) -> AnyOf<Span<N>> {
 }
 
 /// One of the numbers.
-pub(super) fn any_of<N: Number>(spans: &Spans) -> AnyOf<Span<N>> {
+pub(in crate::import) fn any_of<N: Number>(spans: &Spans) -> AnyOf<Span<N>> {
     let narrow = |(first, last): &(u128, u128)| Span::new(N::narrow(*first), N::narrow(*last));
     AnyOf::one_of(spans.iter().filter_map(narrow))
 }
@@ -218,7 +218,7 @@ fn kinds(a: &AnyOf<IcmpKind>, b: &AnyOf<IcmpKind>) -> AnyOf<IcmpKind> {
 }
 
 /// Types and codes from numbers that are `type * 256 + code`.
-pub(super) fn icmp_kinds(numbers: &Spans) -> Vec<IcmpKind> {
+pub(in crate::import) fn icmp_kinds(numbers: &Spans) -> Vec<IcmpKind> {
     let mut kinds = Vec::new();
     for icmp_type in 0..=u8::MAX {
         let base = u128::from(icmp_type) << 8;
@@ -237,7 +237,7 @@ fn addresses(a: &AnyOf<IpRange>, b: &AnyOf<IpRange>, family: Family) -> AnyOf<Ip
 }
 
 /// The highest address of a family as a number.
-pub(super) const fn highest(family: Family) -> u128 {
+pub(in crate::import) const fn highest(family: Family) -> u128 {
     match family {
         Family::V4 => u32::MAX as u128,
         Family::V6 => u128::MAX,
@@ -245,7 +245,7 @@ pub(super) const fn highest(family: Family) -> u128 {
 }
 
 /// The addresses of one family that a criterion holds of.
-pub(super) fn address_spans(asked: &AnyOf<IpRange>, family: Family) -> Spans {
+pub(in crate::import) fn address_spans(asked: &AnyOf<IpRange>, family: Family) -> Spans {
     if asked.is_any() {
         return Vec::from([(0, highest(family))]);
     }
@@ -255,7 +255,10 @@ pub(super) fn address_spans(asked: &AnyOf<IpRange>, family: Family) -> Spans {
 }
 
 /// The same addresses as ranges.
-pub(super) fn address_ranges(spans: &Spans, family: Family) -> impl Iterator<Item = IpRange> {
+pub(in crate::import) fn address_ranges(
+    spans: &Spans,
+    family: Family,
+) -> impl Iterator<Item = IpRange> {
     let address = move |bits: u128| match family {
         Family::V4 => IpAddr::V4((bits as u32).into()),
         Family::V6 => IpAddr::V6(bits.into()),
@@ -263,7 +266,7 @@ pub(super) fn address_ranges(spans: &Spans, family: Family) -> impl Iterator<Ite
     spans.iter().filter_map(move |(first, last)| IpRange::new(address(*first), address(*last)))
 }
 
-pub(super) fn bits(address: IpAddr) -> u128 {
+pub(in crate::import) fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => address.to_bits().into(),
         IpAddr::V6(address) => address.to_bits(),
@@ -342,6 +345,15 @@ fn both_patterns(a: &[Pattern], b: &[Pattern]) -> Option<Vec<Pattern>> {
 }
 
 /// A rule asks for one protocol, and for nothing else.
-pub(super) fn is_exactly(asked: &AnyOf<Protocol>, protocol: Protocol) -> bool {
+pub(in crate::import) fn is_exactly(asked: &AnyOf<Protocol>, protocol: Protocol) -> bool {
     !asked.is_any() && !asked.is_negated() && asked.items() == [protocol]
+}
+
+/// How many addresses and ports are asked for, and one more.
+pub(in crate::import) fn alternatives(criteria: &Criteria) -> usize {
+    let Criteria { src, dst, src_port, dst_port, cut_src_port, cut_dst_port, .. } = criteria;
+    let addresses = src.items().len().saturating_add(dst.items().len());
+    let ports = [src_port, dst_port, cut_src_port, cut_dst_port];
+    let ports: usize = ports.into_iter().map(|asked| asked.items().len()).sum();
+    addresses.saturating_add(ports).saturating_add(1)
 }

@@ -29,7 +29,7 @@ pub struct Rates {
 }
 
 impl Rates {
-    pub(super) fn new(rates: &[Rate]) -> Self {
+    pub(in crate::import) fn new(rates: &[Rate]) -> Self {
         Self { rates: rates.iter().cloned().map(Counted::new).collect() }
     }
 
@@ -57,28 +57,28 @@ impl Rates {
 
 /// A rate as a rule gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rate {
+pub(in crate::import) struct Rate {
     /// Nanoseconds until another token comes.
-    pub(super) interval: u64,
+    pub(in crate::import) interval: u64,
     /// The most tokens.
-    pub(super) burst: u32,
+    pub(in crate::import) burst: u32,
     /// What it is kept by, if not for all packets together.
-    pub(super) by: Option<By>,
+    pub(in crate::import) by: Option<By>,
 }
 
 /// What of a packet tells one count from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct By {
-    pub(super) name: Box<str>,
+pub(in crate::import) struct By {
+    pub(in crate::import) name: Box<str>,
     /// Which bits of the addresses count, 0 if none.
-    pub(super) src_mask: u128,
-    pub(super) dst_mask: u128,
-    pub(super) src_port: bool,
-    pub(super) dst_port: bool,
+    pub(in crate::import) src_mask: u128,
+    pub(in crate::import) dst_mask: u128,
+    pub(in crate::import) src_port: bool,
+    pub(in crate::import) dst_port: bool,
     /// Nanoseconds after which one that was not asked about is forgotten.
-    pub(super) expire: u64,
+    pub(in crate::import) expire: u64,
     /// The most that are kept.
-    pub(super) most: usize,
+    pub(in crate::import) most: usize,
 }
 
 impl By {

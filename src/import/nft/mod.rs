@@ -1,0 +1,73 @@
+//! Rules of Linux's nftables, as `nft -j list ruleset` writes them.
+//!
+//! [`Nftables`] reads the listing, [`Nftables::hook`] gives the rules that packets of one kind go
+//! through, and [`HookRules::firewall`] judges packets by them.
+//!
+//! ```
+//! use portcullis::import::nft::{Hook, Nftables};
+//! use portcullis::packet::TcpFlags;
+//! use portcullis::{Action, Config, ConnTable, Limits, Packet, Time};
+//!
+//! let tables = Nftables::new().read(r#"{ "nftables": [
+//!     { "table": { "family": "inet", "name": "filter", "handle": 1 } },
+//!     { "chain": { "family": "inet", "table": "filter", "name": "forward", "handle": 1,
+//!                  "type": "filter", "hook": "forward", "prio": 0, "policy": "drop" } },
+//!     { "rule": { "family": "inet", "table": "filter", "chain": "forward", "handle": 2, "expr": [
+//!         { "match": { "op": "==", "left": { "payload": { "protocol": "tcp", "field": "dport" } },
+//!                      "right": { "set": [80, 443] } } },
+//!         { "accept": null } ] } }
+//! ] }"#)?;
+//! let table = ConnTable::new(&Limits::new(10_000), [7; 16]);
+//! let mut firewall = tables.hook(Hook::Forward).firewall(table, &Config::new())?;
+//! let (client, server) = ("10.0.0.1:40000".parse()?, "192.0.2.1:443".parse()?);
+//! let judgement = firewall.classify(&Packet::tcp(client, server, TcpFlags::SYN)?, Time::from_secs(1));
+//! assert_eq!(judgement.action, Action::Accept);
+//! assert_eq!(firewall.origin(&judgement).unwrap().to_string(), "inet filter forward handle 2");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What packets go through
+//!
+//! The base chains of the families `ip`, `ip6` and `inet`, by hook and priority; those before
+//! priority -200 of `prerouting` and `output` before packets are tracked. `accept` in one goes on with
+//! the next, `drop` ends all. Tables that are dormant, and those of `arp` and `bridge`, have no say
+//! about IP packets.
+//!
+//! # What is read
+//!
+//! | | |
+//! |---|---|
+//! | payload | addresses, protocol, ttl, hop limit, dscp, length and fragment offset of `ip` and `ip6`; ports of `tcp`, `udp`, `udplite`, `sctp`, `dccp`, `th`; TCP flags; types and codes of ICMP |
+//! | meta | `l4proto`, `nfproto`, `protocol`, `iif(name)`, `oif(name)`, `mark`, `length` |
+//! | ct | `state`, `direction`, `status`, `zone`, and the original direction's addresses, protocol and ports |
+//! | compared with | values, prefixes, ranges, bit masks, sets in place and by name, concatenations |
+//! | statements | verdicts, verdict maps, `counter`, `log`, `limit`, `reject`, `notrack`, marks and maps to marks |
+//!
+//! Sets are taken as they were listed: elements that end after some time are there. What is not
+//! supported is a [`JsonError`](crate::import::JsonError) with its path, or left out and
+//! [listed](Nftables::left_out) by a [lenient](Nftables::lenient) import. `ct mark`, `fib` and the like
+//! ask for what is not known here.
+
+mod condition;
+mod document;
+mod field;
+mod firewall;
+mod hook;
+mod join;
+mod lower;
+mod names;
+mod numbers;
+mod origin;
+mod set;
+mod statement;
+mod tables;
+mod value;
+
+pub use firewall::Firewall;
+pub use hook::HookRules;
+pub use origin::Origin;
+pub use tables::Nftables;
+
+pub use crate::import::hook::Hook;
+pub use crate::import::rate::Rates;
+pub use crate::import::staged::{Judgement, Untracked};
