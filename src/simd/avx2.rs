@@ -56,6 +56,18 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    fn ones_before(self, bits: u64, end: u32) -> u32 {
+        // SAFETY: as above.
+        unsafe { ones_before(bits, end) }
+    }
+
+    #[inline(always)]
+    fn spread(self, rows: &[[u64; 2]; TOGETHER]) -> [[u32; TOGETHER]; 4] {
+        // SAFETY: as above.
+        unsafe { spread(rows) }
+    }
+
+    #[inline(always)]
     fn column(self, numbers: &[u32; TOGETHER]) -> [__m256i; 2] {
         let (halves, _) = numbers.as_chunks::<8>();
         // SAFETY: 32 readable bytes; the load needs no alignment. For the rest as above.
@@ -157,6 +169,37 @@ fn count_below(thresholds: &[u8; 64], value: u32) -> usize {
         not_below += _mm256_movemask_ps(_mm256_castsi256_ps(lanes)).count_ones();
     }
     16 - not_below as usize
+}
+
+#[target_feature(enable = "bmi2,popcnt")]
+#[inline]
+fn ones_before(bits: u64, end: u32) -> u32 {
+    _bzhi_u64(bits, end).count_ones()
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn spread(rows: &[[u64; 2]; TOGETHER]) -> [[u32; TOGETHER]; 4] {
+    let mut columns = [[0; TOGETHER]; 4];
+    for (i, four) in rows.as_chunks::<4>().0.iter().enumerate() {
+        // SAFETY: 16 readable bytes; the load needs no alignment.
+        let [a, b, c, d] =
+            four.each_ref().map(|row| unsafe { _mm_loadu_si128(row.as_ptr().cast()) });
+        let (low_ab, high_ab) = (_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));
+        let (low_cd, high_cd) = (_mm_unpacklo_epi32(c, d), _mm_unpackhi_epi32(c, d));
+        let words = [
+            _mm_unpacklo_epi64(low_ab, low_cd),
+            _mm_unpackhi_epi64(low_ab, low_cd),
+            _mm_unpacklo_epi64(high_ab, high_cd),
+            _mm_unpackhi_epi64(high_ab, high_cd),
+        ];
+        for (column, words) in columns.iter_mut().zip(words) {
+            let place = &mut column.as_chunks_mut::<4>().0[i];
+            // SAFETY: 16 writable bytes; the store needs no alignment.
+            unsafe { _mm_storeu_si128(place.as_mut_ptr().cast(), words) };
+        }
+    }
+    columns
 }
 
 #[target_feature(enable = "avx2")]

@@ -72,6 +72,19 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    fn ones_before(self, bits: u64, end: u32) -> u32 {
+        // SAFETY: as above.
+        unsafe { ones_before(bits, end) }
+    }
+
+    #[inline(always)]
+    fn spread(self, rows: &[[u64; 2]; TOGETHER]) -> [[u32; TOGETHER]; 4] {
+        // SAFETY: as above.
+        let columns = unsafe { spread(rows) };
+        columns.map(|column| self.numbers(column))
+    }
+
+    #[inline(always)]
     fn column(self, numbers: &[u32; TOGETHER]) -> __m512i {
         // SAFETY: 64 readable bytes; the load needs no alignment. For the rest as above.
         unsafe { _mm512_loadu_epi32(numbers.as_ptr().cast()) }
@@ -174,6 +187,28 @@ fn count_below_number(thresholds: &[u8; 64], number: u32) -> usize {
 #[inline]
 fn row_of([low, high]: [u64; 2]) -> __m512i {
     _mm512_broadcast_i32x4(_mm_set_epi64x(high.cast_signed(), low.cast_signed()))
+}
+
+#[target_feature(enable = "bmi2,popcnt")]
+#[inline]
+fn ones_before(bits: u64, end: u32) -> u32 {
+    _bzhi_u64(bits, end).count_ones()
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn spread(rows: &[[u64; 2]; TOGETHER]) -> [__m512i; 4] {
+    let (fours, _) = rows.as_chunks::<4>();
+    // SAFETY: 64 readable bytes; the load needs no alignment.
+    let [a, b, c, d] =
+        [0, 1, 2, 3].map(|i| unsafe { _mm512_loadu_epi64(fours[i].as_ptr().cast()) });
+    [0, 1, 2, 3].map(|word| {
+        let every_fourth = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 0, 0, 0, 0, 0, 0, 0);
+        let places = _mm512_add_epi32(every_fourth, _mm512_set1_epi32(word));
+        let low = _mm512_permutex2var_epi32(a, places, b);
+        let high = _mm512_permutex2var_epi32(c, places, d);
+        _mm512_inserti64x4::<1>(low, _mm512_castsi512_si256(high))
+    })
 }
 
 #[target_feature(enable = "avx512f")]

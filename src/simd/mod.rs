@@ -138,6 +138,13 @@ pub(crate) trait Lanes: Copy {
     /// Eight halves, four in each number, the first one lowest.
     fn row_of(self, halves: [u64; 2]) -> Self::Row;
 
+    /// How many of the lowest `end` bits are set; all that are if there are no more than `end`, which
+    /// is at most 64.
+    fn ones_before(self, bits: u64, end: u32) -> u32;
+
+    /// The four words of each row, the lower half of the first number first: a column for each.
+    fn spread(self, rows: &[[u64; 2]; TOGETHER]) -> [[u32; TOGETHER]; 4];
+
     /// Numbers side by side.
     fn column(self, numbers: &[u32; TOGETHER]) -> Self::Column;
 

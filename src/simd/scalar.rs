@@ -39,6 +39,23 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn ones_before(self, bits: u64, end: u32) -> u32 {
+        (bits & !u64::MAX.checked_shl(end).unwrap_or(0)).count_ones()
+    }
+
+    #[inline(always)]
+    fn spread(self, rows: &[[u64; 2]; TOGETHER]) -> [[u32; TOGETHER]; 4] {
+        let mut columns = [[0; TOGETHER]; 4];
+        for (i, [low, high]) in rows.iter().enumerate() {
+            let words = [*low as u32, (low >> 32) as u32, *high as u32, (high >> 32) as u32];
+            for (column, word) in columns.iter_mut().zip(words) {
+                column[i] = word;
+            }
+        }
+        columns
+    }
+
+    #[inline(always)]
     fn column(self, numbers: &[u32; TOGETHER]) -> [u32; TOGETHER] {
         *numbers
     }

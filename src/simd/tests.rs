@@ -102,6 +102,14 @@ fn columns_agree<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64]) {
         [a, b].map(|bytes| Naive::u32s(bytes).try_into().unwrap());
     let column = lanes.column(&numbers);
     assert_eq!(lanes.numbers(column), numbers);
+    let rows: [[u64; 2]; TOGETHER] = core::array::from_fn(|i| {
+        let word =
+            |k: usize| u64::from(if k < 2 { sums[(i + k) % 16] } else { numbers[(i + k) % 16] });
+        [word(0) | word(1) << 32, word(2) | word(3) << 32]
+    });
+    let word = |k: usize, i: usize| (rows[i][k / 2] >> (32 * (k % 2))) as u32;
+    let expected = core::array::from_fn(|k| core::array::from_fn(|i| word(k, i)));
+    assert_eq!(lanes.spread(&rows), expected);
     for threshold in [0, 1, numbers[5], sums[2], u32::MAX] {
         let found = lanes.add_where_below(lanes.column(&sums), 7, threshold, column);
         let expected = core::array::from_fn(|i| {
@@ -115,6 +123,10 @@ fn calculates<L: Lanes>(lanes: L, a: [u64; 8], b: [u64; 8]) {
     let pairs = |of: fn(u64, u64) -> u64| core::array::from_fn(|i| of(a[i], b[i]));
     let (words, others) = (lanes.longs(&a), lanes.longs(&b));
     assert_eq!(lanes.long_numbers(words), a);
+    for end in 0..=64 {
+        let ones = (0..end).filter(|bit| a[0] >> bit & 1 == 1).count();
+        assert_eq!(lanes.ones_before(a[0], end), ones as u32);
+    }
     assert_eq!(lanes.long_numbers(lanes.wrapping_add(words, others)), pairs(u64::wrapping_add));
     assert_eq!(lanes.long_numbers(lanes.xor(words, others)), pairs(|a, b| a ^ b));
     assert_eq!(lanes.long_numbers(lanes.rotate_left::<0>(words)), a);

@@ -7,6 +7,9 @@ pub(crate) trait Actions {
 
     /// The action with a number, or the default.
     fn numbered(&self, number: u32) -> &Self::Action;
+
+    /// The actions by number, and the default, if the actions stand side by side.
+    fn side_by_side(&self) -> Option<(&[Self::Action], &Self::Action)>;
 }
 
 /// Those of rules that have been compiled here.
@@ -24,6 +27,11 @@ impl<A> Actions for Own<A> {
     #[inline(always)]
     fn numbered(&self, number: u32) -> &A {
         self.all.get(number as usize).unwrap_or(&self.default)
+    }
+
+    #[inline(always)]
+    fn side_by_side(&self) -> Option<(&[A], &A)> {
+        Some((&self.all, &self.default))
     }
 }
 
@@ -52,6 +60,16 @@ impl<A> Actions for Any<'_, A> {
                 let action = codes.get(place).and_then(|code| known.get(usize::from(*code)));
                 action.unwrap_or(default)
             }
+        }
+    }
+
+    #[inline(always)]
+    fn side_by_side(&self) -> Option<(&[A], &A)> {
+        match self {
+            #[cfg(feature = "alloc")]
+            Self::Own(own) => own.side_by_side(),
+            Self::Kept { default, all } => Some((all, default)),
+            Self::Coded { .. } => None,
         }
     }
 }

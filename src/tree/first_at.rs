@@ -33,8 +33,9 @@ impl<T: Actions> Compiled<'_, T> {
         members: &Members,
     ) -> (Option<RuleId>, &T::Action) {
         let judged = (packet, tracked);
-        let verdict = self.verdict(self.first(judged), judged, members, &mut |_, _| {});
-        (verdict.rule, self.actions.numbered(verdict.action))
+        self.verdict(self.first(judged), judged, members, &mut |_, _| {}, |verdict| {
+            (verdict.rule, self.actions.numbered(verdict.action))
+        })
     }
 
     /// The first rule of a chain, from the place `least` on, that matches a packet whose mark is now

@@ -3,6 +3,7 @@
 //! writes an image for elsewhere, where [`load`] checks it.
 
 mod actions;
+mod batch;
 #[cfg(feature = "alloc")]
 mod build;
 mod bytes;
@@ -32,10 +33,9 @@ pub(crate) use self::actions::Any;
 pub(crate) use self::actions::Own;
 use self::bytes::Bytes;
 use self::load::Loaded;
-use self::lookup::batch::FirstOfEach;
 use self::lookup::find::{Find, First, Roots};
 use self::lookup::follow::{Follow, Verdict};
-use self::lookup::image::{DEFAULT_ACTION, NOTHING, RECORD, UNDECIDED};
+use self::lookup::image::{CHECKED, DEFAULT_ACTION, RECORD};
 use self::lookup::subject::{Judged, Subject};
 use self::lookup::words::Words;
 #[cfg(feature = "alloc")]
@@ -164,83 +164,17 @@ impl<T: Actions> Compiled<'_, T> {
     ) -> Decision<'_, T::Action> {
         let judged = (packet, tracked);
         let entry = self.first(judged);
-        let verdict = self.verdict(entry, judged, &self.members, seen);
-        self.decision(verdict, tracked, packet.fragment, packet.malformed)
+        self.verdict(entry, judged, &self.members, seen, |verdict| {
+            self.decision(verdict, tracked, packet.fragment, packet.malformed)
+        })
     }
 
     #[inline]
     pub(crate) fn decide_key(&self, key: &FlowKey) -> Decision<'_, T::Action> {
         let entry = self.first(key);
-        let verdict = self.verdict(entry, key, &self.members, &mut |_, _| {});
-        self.decision(verdict, None, Fragment::Whole, None)
-    }
-
-    /// `decisions[i]` on `packets[i]`, none of them tracked, as far as both slices go.
-    pub(crate) fn decide_batch<'m>(
-        &'m self,
-        packets: &[Packet],
-        decisions: &mut [Decision<'m, T::Action>],
-    ) {
-        self.decide_batch_with(&self.members, packets, decisions);
-    }
-
-    /// The same with the sets as they are in `members`.
-    pub(crate) fn decide_batch_with<'m>(
-        &'m self,
-        members: &Members,
-        packets: &[Packet],
-        decisions: &mut [Decision<'m, T::Action>],
-    ) {
-        let mut entries = [NOTHING; BATCH];
-        for (packets, decisions) in packets.chunks(BATCH).zip(decisions.chunks_mut(BATCH)) {
-            let (found, _) = entries.split_at_mut(decisions.len().min(packets.len()));
-            self.first_of_each(found, |i: usize| packets.get(i).map(|packet| (packet, None)));
-            for ((packet, decision), entry) in packets.iter().zip(decisions).zip(found) {
-                let verdict = self.verdict(*entry, (packet, None), members, &mut |_, _| {});
-                *decision = self.decision(verdict, None, packet.fragment, packet.malformed);
-            }
-        }
-    }
-
-    /// The decisions on packets that are tracked as `tracked` says, each with its number, in order.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn decide_tracked<'m>(
-        &'m self,
-        packets: &[Packet],
-        tracked: impl Fn(usize) -> Tracked,
-        mut decided: impl FnMut(usize, Decision<'m, T::Action>),
-    ) {
-        let mut entries = [NOTHING; BATCH];
-        for (chunk, packets) in packets.chunks(BATCH).enumerate() {
-            let start = chunk * BATCH;
-            let judged = |i: usize| packets.get(i).map(|packet| (packet, Some(tracked(start + i))));
-            let (found, _) = entries.split_at_mut(packets.len());
-            self.first_of_each(found, judged);
-            for ((i, packet), entry) in packets.iter().enumerate().zip(found) {
-                let tracked = Some(tracked(start + i));
-                let judged = (packet, tracked);
-                let verdict = self.verdict(*entry, judged, &self.members, &mut |_, _| {});
-                let decision = self.decision(verdict, tracked, packet.fragment, packet.malformed);
-                decided(start + i, decision);
-            }
-        }
-    }
-
-    /// The same for packets of which only the flow keys are known.
-    pub(crate) fn decide_keys<'m>(
-        &'m self,
-        keys: &[FlowKey],
-        decisions: &mut [Decision<'m, T::Action>],
-    ) {
-        let mut entries = [NOTHING; BATCH];
-        for (keys, decisions) in keys.chunks(BATCH).zip(decisions.chunks_mut(BATCH)) {
-            let (found, _) = entries.split_at_mut(decisions.len().min(keys.len()));
-            self.first_of_each(found, |i| keys.get(i));
-            for ((key, decision), entry) in keys.iter().zip(decisions).zip(found) {
-                let verdict = self.verdict(*entry, key, &self.members, &mut |_, _| {});
-                *decision = self.decision(verdict, None, Fragment::Whole, None);
-            }
-        }
+        self.verdict(entry, key, &self.members, &mut |_, _| {}, |verdict| {
+            self.decision(verdict, None, Fragment::Whole, None)
+        })
     }
 
     /// [`decide`](Self::decide), and the decision if staged rules were enforced.
@@ -289,7 +223,8 @@ impl<T: Actions> Compiled<'_, T> {
         Stats::of(self.image.view(), self.memory_bytes())
     }
 
-    /// The entry of the first rule of the base chain that matches, or [`UNDECIDED`].
+    /// The entry of the first rule of the base chain that matches, that there is
+    /// none, or one that is [`CHECKED`].
     #[inline(always)]
     fn first(&self, judged: impl Judged) -> u32 {
         let (image, base) = (self.image.view(), &self.base);
@@ -299,37 +234,27 @@ impl<T: Actions> Compiled<'_, T> {
         }
     }
 
-    /// [`first`](Self::first) of as many things as `entries` has, which `judged` gives.
-    #[inline(always)]
-    fn first_of_each<J: Judged>(&self, entries: &mut [u32], judged: impl Fn(usize) -> Option<J>) {
-        self.chosen.run(FirstOfEach {
-            image: self.image.view(),
-            base: &self.base,
-            judged,
-            entries,
-        });
-    }
-
     #[inline(always)]
     fn roots(&self, family: Family) -> &Roots {
         let [v4, v6] = &self.base;
         if family == Family::V4 { v4 } else { v6 }
     }
 
-    /// What follows from the first entry of the base chain.
+    /// Calls `then` with what follows from the first entry of the base chain. (A verdict that came
+    /// from either way would go through memory.)
     #[inline(always)]
-    fn verdict(
+    fn verdict<R>(
         &self,
         entry: u32,
         judged: impl Judged,
         members: &Members,
         seen: &mut dyn FnMut(RuleId, Effect),
-    ) -> Verdict {
-        match entry {
-            entry if entry & 0xff < RECORD => Verdict::of_entry(entry),
-            NOTHING => Verdict::DEFAULT,
-            entry => self.look_closer(entry, (&judged.subject(), &judged.words(), members), seen),
+        mut then: impl FnMut(Verdict) -> R,
+    ) -> R {
+        if is_final(entry) {
+            return then(Verdict::of_entry(entry));
         }
+        then(self.look_closer(entry, (&judged.subject(), &judged.words(), members), seen))
     }
 
     /// The same, where rules do more than decide, or residual checks or unusual leaves have to be
@@ -343,11 +268,11 @@ impl<T: Actions> Compiled<'_, T> {
     ) -> Verdict {
         let (image, chosen, roots) = (self.image.view(), self.chosen, self.roots(words.family));
         let find = Find { image, roots, subject, words, members, mark: subject.mark(), least: 0 };
-        match if entry == UNDECIDED { chosen.run(find) } else { entry } {
-            entry if entry & 0xff < RECORD => Verdict::of_entry(entry),
-            NOTHING => Verdict::DEFAULT,
-            entry => Follow { image, chosen, subject, words, members }.from(entry, roots, seen),
+        let entry = if entry & 0xff == CHECKED { chosen.run(find) } else { entry };
+        if is_final(entry) {
+            return Verdict::of_entry(entry);
         }
+        Follow { image, chosen, subject, words, members }.from(entry, roots, seen)
     }
 
     #[inline(always)]
@@ -359,9 +284,23 @@ impl<T: Actions> Compiled<'_, T> {
         malformed: Option<Malformed>,
     ) -> Decision<'_, T::Action> {
         let action = self.actions.numbered(verdict.action);
-        Decision { action, rule: verdict.rule, tracked, fragment, malformed, refused: None }
+        decision(action, verdict.rule, tracked, fragment, malformed)
     }
 }
 
-/// How many packets are looked up before their decisions are made up.
-const BATCH: usize = 64;
+#[inline(always)]
+fn decision<A>(
+    action: &A,
+    rule: Option<RuleId>,
+    tracked: Option<Tracked>,
+    fragment: Fragment,
+    malformed: Option<Malformed>,
+) -> Decision<'_, A> {
+    Decision { action, rule, tracked, fragment, malformed, refused: None }
+}
+
+/// Whether an entry of the base chain, or that there is none, needs no record.
+#[inline(always)]
+fn is_final(entry: u32) -> bool {
+    (entry as u8).wrapping_sub(RECORD as u8) > (CHECKED - RECORD) as u8
+}

@@ -1,7 +1,7 @@
 //! The first rule of a chain, at or after a place, that matches.
 
-use super::image::{CHECKED, Image, MAX_TREES, NODE_BYTES, NOTHING, PLAIN, UNDECIDED};
-use super::leaf::{self, GO, Held, PLAIN_HALVES};
+use super::image::{CHECKED, Image, MAX_TREES, NODE_BYTES, NOTHING, PLAIN};
+use super::leaf::{self, GO, Held, PLAIN_HALVES, UNUSUAL};
 use super::residual;
 use super::subject::{Judged, Subject};
 use super::words::WORDS;
@@ -41,10 +41,10 @@ pub(in crate::tree) struct Root {
     pub(super) depth: u32,
     /// How many blocks of a leaf most lookups look at; 0 if most leaves are wide.
     pub(super) blocks: usize,
-    /// Whether its root is a grid.
-    grid: bool,
-    /// For each of them its thresholds, a bit each.
-    masks: [u64; GRID_WORDS],
+    /// How many words its root splits at once; 0 if it is no grid.
+    words: usize,
+    /// For each of them how many thresholds there are up to its last one.
+    ends: [u32; GRID_WORDS],
     /// For each of them how many cells a part has.
     strides: [u32; GRID_WORDS],
     /// Its first rule's entry.
@@ -109,7 +109,7 @@ pub(in crate::tree) struct First<'a, J, const WIDE: bool> {
 }
 
 impl<J: Judged, const WIDE: bool> Kernel for First<'_, J, WIDE> {
-    /// The rule's entry, or [`NOTHING`], or [`UNDECIDED`] where [`Find`] has to be asked.
+    /// The rule's entry, or [`NOTHING`], or one that is [`CHECKED`] where [`Find`] has to be asked.
     type Output = u32;
 
     #[inline(always)]
@@ -127,11 +127,8 @@ impl<J: Judged, const WIDE: bool> Kernel for First<'_, J, WIDE> {
             }
             let reference = root.leaf(image, lanes, words);
             let mut entry = leaf::usual(image, reference, root.blocks, lanes, row);
-            if WIDE && entry == UNDECIDED {
+            if WIDE && entry == UNUSUAL {
                 entry = leaf::search(image, reference, lanes, words, |held| Some(held.entry()));
-            }
-            if entry & 0xff == CHECKED {
-                return UNDECIDED;
             }
             found = found.min(entry);
         }
@@ -167,9 +164,10 @@ impl Root {
             reference: word(0),
             depth: word(1),
             blocks: (word(2) as usize).min(GO),
-            grid: word(3) != 0,
-            masks: core::array::from_fn(|i| {
-                u64::from(word(4 + 3 * i)) | u64::from(word(5 + 3 * i)) << 32
+            words: word(3) as usize,
+            ends: core::array::from_fn(|i| {
+                let mask = u64::from(word(4 + 3 * i)) | u64::from(word(5 + 3 * i)) << 32;
+                u64::BITS - mask.leading_zeros()
             }),
             strides: core::array::from_fn(|i| word(6 + 3 * i)),
             first: word(ROOT_WORDS - 1),
@@ -185,10 +183,16 @@ impl Root {
         for (i, (thresholds, picks)) in thresholds.iter().zip(picks).enumerate() {
             below |= u64::from(lanes.below(thresholds, picks, words)) << (16 * i);
         }
-        let parts = self.masks.iter().zip(&self.strides);
-        parts.fold(self.first_cell(), |cell, (mask, stride)| {
-            cell.wrapping_add((below & mask).count_ones().wrapping_mul(*stride))
-        })
+        let (mut cell, mut before) = (self.first_cell(), 0);
+        for (i, (end, stride)) in self.ends.iter().zip(&self.strides).enumerate() {
+            if i == self.words {
+                break;
+            }
+            let up_to_end = lanes.ones_before(below, *end);
+            cell = cell.wrapping_add(up_to_end.wrapping_sub(before).wrapping_mul(*stride));
+            before = up_to_end;
+        }
+        cell
     }
 
     /// The same for several packets: `columns` has for each word that of every packet.
@@ -203,26 +207,41 @@ impl Root {
         let Some([thresholds, picks]) = self.lines(image) else { return lanes.numbers(cells) };
         let (thresholds, picks) =
             (thresholds.as_flattened().as_chunks::<4>().0, picks.as_flattened().as_chunks::<4>().0);
-        for (mask, stride) in self.masks.iter().zip(&self.strides) {
-            let first = mask.trailing_zeros() as usize;
+        let mut first = 0;
+        for (end, stride) in self.ends.iter().zip(&self.strides).take(self.words) {
+            let own = thresholds.get(first..*end as usize).unwrap_or_default();
             let word = picks.get(first).map(|word| u32::from_le_bytes(*word) as usize % WORDS);
             let Some(column) = word.and_then(|word| columns.get(word)) else { continue };
             let column = lanes.column(column);
-            let own = thresholds.iter().skip(first).take(mask.count_ones() as usize);
-            for threshold in own {
+            let mut add = |threshold: &[u8; 4]| {
                 let threshold = u32::from_le_bytes(*threshold);
                 cells = lanes.add_where_below(cells, *stride, threshold, column);
-            }
+            };
+            let (fours, rest) = own.as_chunks::<4>();
+            fours.iter().for_each(|four| four.iter().for_each(&mut add));
+            rest.iter().for_each(&mut add);
+            first = *end as usize;
         }
         lanes.numbers(cells)
     }
 
     /// The words of the image with the references of all cells, if the root is a grid.
     pub(in crate::tree) fn all_cells(&self) -> Option<impl Iterator<Item = u32> + use<>> {
-        let parts = self.masks.iter().map(|mask| mask.count_ones() + 1);
+        let mut before = 0;
+        let parts = self.ends.iter().take(self.words).map(|end| {
+            let thresholds = end.saturating_sub(before);
+            before = *end;
+            thresholds + 1
+        });
         let first = self.first_cell();
         let count = parts.fold(1, u32::saturating_mul);
-        self.grid.then(|| first..first.saturating_add(count))
+        self.is_grid().then(|| first..first.saturating_add(count))
+    }
+
+    /// Whether its root is a grid.
+    #[inline(always)]
+    pub(super) fn is_grid(&self) -> bool {
+        self.words != 0
     }
 
     /// The word of the image with the reference of the first cell.
@@ -238,20 +257,16 @@ impl Root {
         lines.as_chunks().0.as_chunks().0.first_chunk()
     }
 
-    /// The reference to the node or leaf that a packet with this cell enters the tree at.
-    #[inline(always)]
-    pub(super) fn enter(&self, image: Image<'_>, cell: u32) -> u32 {
-        if self.grid { image.word(cell as usize) } else { self.reference }
-    }
-
     /// The reference to the leaf that the packet belongs to.
     ///
     /// Most lookups take the same steps whatever the packet, so that no branch has to be guessed: a
     /// reference to a leaf stays what it is for as many steps as most lookups need.
     #[inline(always)]
     fn leaf<L: Lanes>(&self, image: Image<'_>, lanes: L, words: L::Words) -> u32 {
-        let cell = if self.grid { self.cell(image, lanes, words) } else { 0 };
-        let mut reference = self.enter(image, cell);
+        let mut reference = self.reference;
+        if self.is_grid() {
+            reference = image.word(self.cell(image, lanes, words) as usize);
+        }
         for _ in 0..self.depth {
             let next = child(image, lanes, words, reference);
             reference = if is_leaf(reference) { reference } else { next };

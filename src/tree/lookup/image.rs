@@ -33,9 +33,6 @@ pub(in crate::tree) const RECORD: u32 = 0xfd;
 /// In the low byte of an entry: the record has checks, and the rule matches only if they hold.
 pub(in crate::tree) const CHECKED: u32 = 0xfe;
 
-/// In place of an entry: the answer takes more than the straight way.
-pub(in crate::tree) const UNDECIDED: u32 = 0xffff_ff00 | CHECKED;
-
 /// No entry: no rule matched.
 pub(in crate::tree) const NOTHING: u32 = u32::MAX;
 

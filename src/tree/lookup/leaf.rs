@@ -16,7 +16,7 @@
 //!
 //! The passes of a block stand together, and the first one has the entries.
 
-use super::image::{Image, NOTHING, PLAIN, UNDECIDED, WIDE};
+use super::image::{CHECKED, Image, NOTHING, PLAIN, WIDE};
 use super::words::{DST_PORT, DST_V4, PROTOCOL, SRC, SRC_PORT};
 use crate::simd::Lanes;
 
@@ -58,6 +58,9 @@ pub(in crate::tree) const GO: usize = 8;
 /// Lines that may be read from where any leaf begins.
 pub(in crate::tree) const GO_LINES: usize = 2 * GO;
 
+/// In place of an entry, and before all others: the answer takes more than the straight way.
+pub(in crate::tree) const UNUSUAL: u32 = CHECKED;
+
 /// Of two bits for each box, the first one.
 const FIRST_OF_TWO: u64 = 0x5555_5555_5555_5555;
 
@@ -91,8 +94,9 @@ impl Held<'_> {
 }
 
 /// The entry of the first of a leaf's boxes that holds a packet, [`NOTHING`] if none does, or
-/// [`UNDECIDED`] if the leaf is wide or has more than `usual` blocks, at most [`GO`]. So many are
-/// looked at even if it has fewer, so that no branch depends on how many it has. `row` is the packet's.
+/// [`UNUSUAL`] if `reference` names no plain leaf of at most `usual` blocks, at most [`GO`]. So many
+/// are looked at even if it has fewer, so that no branch depends on how many it has. `row` is the
+/// packet's.
 #[inline(always)]
 pub(in crate::tree) fn usual<L: Lanes>(
     image: Image<'_>,
@@ -101,9 +105,9 @@ pub(in crate::tree) fn usual<L: Lanes>(
     lanes: L,
     row: L::Row,
 ) -> u32 {
-    let blocks = plain_blocks(reference);
-    if blocks > usual {
-        return UNDECIDED;
+    let more = (reference & 63).wrapping_sub(PLAIN) as usize;
+    if more >= usual {
+        return UNUSUAL;
     }
     let Some(lines) = image.lines(reference) else { return NOTHING };
     let mut mask = 0;
@@ -112,7 +116,7 @@ pub(in crate::tree) fn usual<L: Lanes>(
     }
     let place = (mask & mask >> 1 & FIRST_OF_TWO).trailing_zeros() as usize;
     let entry = entry(lines, place);
-    if place < 8 * blocks { entry } else { NOTHING }
+    if place < 8 * (more + 1) { entry } else { NOTHING }
 }
 
 /// The entry at a place, modulo 64: eight places a block, two a box.

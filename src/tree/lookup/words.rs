@@ -140,6 +140,13 @@ impl Words {
         [addresses, (ports | ports >> 16) & 0xffff_ffff | kind << 32]
     }
 
+    /// State, incoming and outgoing interface, and ICMP.
+    #[inline(always)]
+    pub(in crate::tree) fn others(&self) -> [u64; 2] {
+        let [.., kind, interfaces, icmp] = self.pairs;
+        [kind >> 32 | interfaces << 32, interfaces >> 32 | icmp << 32]
+    }
+
     /// All words, two each, the lower one first.
     #[inline(always)]
     pub(in crate::tree) fn pairs(&self) -> [u64; WORDS / 2] {
