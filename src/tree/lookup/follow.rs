@@ -19,12 +19,12 @@ impl Verdict {
     /// That no rule decides.
     pub(in crate::tree) const DEFAULT: Self = Self { action: DEFAULT_ACTION, rule: None };
 
-    /// What an entry of the base chain without a record says, or none. [`NOTHING`] has the number of
-    /// no action, which stands for the default.
+    /// What an entry of the base chain without a record says, or [`NOTHING`].
     #[inline(always)]
     pub(in crate::tree) fn of_entry(entry: u32) -> Self {
+        let action = if entry == NOTHING { DEFAULT_ACTION } else { entry & 0xff };
         let rule = (entry != NOTHING).then_some(RuleId::new(ChainId::BASE, entry >> 8));
-        Self { action: entry & 0xff, rule }
+        Self { action, rule }
     }
 }
 
