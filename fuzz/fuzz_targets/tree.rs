@@ -5,7 +5,7 @@ mod generate;
 
 use arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
-use portcullis::{Action, Backend, Config, Packet, RuleSet, StatelessMatcher};
+use portcullis::{Action, Backend, Config, Criteria, Packet, RuleSet, StatelessMatcher};
 
 const BACKENDS: [Backend; 3] = [Backend::Scalar, Backend::Avx2, Backend::Avx512];
 const TINY_BUDGET: usize = 512;
@@ -44,5 +44,9 @@ fn compare(rules: &RuleSet, packets: &[Packet], config: &Config) {
 
 fn asks_for_state(rules: &RuleSet<Action>) -> bool {
     let mut all = rules.chains().iter().flat_map(|chain| chain.rules());
-    all.any(|rule| !rule.criteria.state.is_any())
+    all.any(|rule| {
+        let Criteria { state, direction, status, original, .. } = &rule.criteria;
+        let tracked = [state.is_any(), direction.is_any(), status.is_any()];
+        tracked.contains(&false) || original.as_ref().is_some_and(|asked| !asked.is_any())
+    })
 }
