@@ -5,7 +5,9 @@ use super::lookup::batch::FirstOfEach;
 use super::lookup::follow::Verdict;
 use super::lookup::subject::Judged;
 use super::{Compiled, Members, decision};
-use crate::packet::{FlowKey, Fragment, Packet, Tracked};
+#[cfg(feature = "alloc")]
+use crate::packet::Tracked;
+use crate::packet::{FlowKey, Fragment, Packet};
 use crate::rule::{Decision, RuleId};
 
 impl<T: Actions> Compiled<'_, T> {
