@@ -13,6 +13,7 @@
 //! | [`conntrack`] | the [`Conntrack`] trait, and [`ConnTable`], the table of connections |
 //! | [`StatefulMatcher`] | rules compiled, together with a connection tracker |
 //! | [`analysis`] | why a packet is decided as it is |
+//! | [`expiry`] | rules that are in force for a time |
 //! | [`hits`] | how often each rule is hit |
 //! | [`record`] | decisions and connections as records for logs |
 //! | [`reassembly`] | datagrams from their fragments, before rules and connections see them |
@@ -144,6 +145,8 @@ pub mod analysis;
 mod config;
 #[cfg(feature = "alloc")]
 pub mod conntrack;
+#[cfg(feature = "alloc")]
+pub mod expiry;
 #[cfg(feature = "alloc")]
 pub mod hits;
 #[cfg(feature = "alloc")]

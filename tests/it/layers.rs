@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// names only modules of its own row or of lower ones.
 const ROWS: &[&[&str]] = &[
     &["record"],
-    &["analysis", "import", "hits"],
+    &["analysis", "import", "hits", "expiry"],
     &["stateful"],
     &["stateless", "update"],
     &["reassembly"],

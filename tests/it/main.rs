@@ -4,6 +4,7 @@ mod analysis;
 #[cfg(feature = "import")]
 mod audit_example;
 mod conntrack;
+mod expiry;
 mod fields;
 mod firewall_example;
 mod hits;
