@@ -25,6 +25,7 @@ use crate::packet::{FlowKey, Packet, Refused};
 /// - **Capacity**: each shard has an equal share of [`Limits::capacity`]. Flows are spread evenly, but
 ///   not quite: of `n` shards with `c` connections each, one may be full when the others have room for
 ///   some `3 * sqrt(c)` more. Who displaces whom is settled within the shard.
+/// - **Memory**: besides 151 bytes a connection, 20 KB a shard.
 /// - **Limits per source and zone** hold over all shards, exactly. Of expired connections in other
 ///   shards some still count until packets come there.
 /// - **Helpers** are shared: what a connection in one shard announces is expected in all.

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use ipnet::IpNet;
 use portcullis::conntrack::helper::Ftp;
-use portcullis::conntrack::{Conntrack, Limits, Lookup, Time};
+use portcullis::conntrack::{Conntrack, Limits, Lookup, ShardedTable, Time};
 use portcullis::packet::{ConnFlag, Family, IcmpMessage, Ports, TcpFlags, TcpSegment, Transport};
 use portcullis::rule::set::{EndpointSet, InterfaceSet, PrefixSet};
 use portcullis::rule::{AnyOf, Effect, FlagsMatch, IcmpKind, Masked, Span, not};
@@ -112,6 +112,17 @@ fn a_table_takes_all_its_memory_when_it_is_made() {
             table.look_up_batch(&packets, Time::from_secs(2), &mut [Lookup::invalid(); 2]);
         });
         assert_eq!((table.len(), count), (capacity as usize, 0));
+    }
+}
+
+#[test]
+fn shards_share_the_memory_of_one_table() {
+    for shards in [1, 16, 64] {
+        let limits = Limits::new(100_000);
+        let (table, bytes) = bytes(|| ShardedTable::new(&limits, shards, [7; 16]));
+        let each = (bytes - 20_000 * u64::from(shards)) as f64 / 100_000.0;
+        assert!(each <= 160.0, "{each} bytes a connection in {shards} shards");
+        assert_eq!(table.shards(), shards as usize);
     }
 }
 
