@@ -6,3 +6,4 @@ mod classbench;
 pub(crate) mod iptables;
 #[cfg(feature = "import")]
 mod nft;
+mod translate;

@@ -3,7 +3,7 @@
 #[path = "../../examples/replay/play.rs"]
 mod play;
 #[path = "../../examples/replay/vectors.rs"]
-mod vectors;
+pub(crate) mod vectors;
 
 use std::path::Path;
 
