@@ -155,7 +155,7 @@ impl Field {
 
 /// The sets of the rule set that parts of the packet are in, each with the word for the part.
 fn within<A>(packet: &Packet, rules: &RuleSet<A>) -> String {
-    let values = Values::of(packet);
+    let values = Values::Packet(packet);
     let mut words = String::new();
     for (name, set) in rules.sets().iter() {
         for part in Part::ALL {

@@ -6,8 +6,6 @@ use alloc::sync::Arc;
 
 use super::lookup::subject::Subject;
 #[cfg(feature = "alloc")]
-use crate::packet::Packet;
-#[cfg(feature = "alloc")]
 use crate::rule::set::{Contents, Part, SetError, Sets, Values};
 #[cfg(feature = "alloc")]
 use crate::rule::{Interfaces, RuleSet};
@@ -78,8 +76,8 @@ impl Members {
     ) -> Option<bool> {
         let part = *Part::ALL.get(part)?;
         let values = match subject {
-            Subject::Packet(packet, _) => Values::of(packet),
-            Subject::Key(key) => Values::of(&Packet::from(**key)),
+            Subject::Packet(packet, _) => Values::Packet(packet),
+            Subject::Key(key) => Values::Key(key),
         };
         let interfaces = self.interfaces.as_deref()?;
         let mut sets = numbers.filter_map(|number| self.sets.at(number));

@@ -1,9 +1,8 @@
 use alloc::boxed::Box;
 use core::fmt;
-use core::net::IpAddr;
 
-use super::{Set, SetKind, Sets};
-use crate::packet::{InterfaceId, Packet};
+use super::{InterfaceSet, Set, SetKind, Sets};
+use crate::packet::{Addrs, FlowKey, InterfaceId, Packet, Ports};
 use crate::rule::{AnyOf, Interfaces};
 
 /// The name of a set, as rules say it.
@@ -105,7 +104,7 @@ impl SetCriteria {
 
     /// The linear definition: whether all of it holds of a packet.
     pub(crate) fn hold(&self, packet: &Packet, sets: &Sets, interfaces: &Interfaces) -> bool {
-        let values = Values::of(packet);
+        let values = Values::Packet(packet);
         self.parts().filter(|(_, asked)| !asked.is_any()).all(|(part, asked)| {
             let within = |name: &SetName| {
                 let set = sets.named(name.as_str());
@@ -166,51 +165,64 @@ impl Part {
     }
 }
 
-/// What a packet has of the parts that may be in sets.
+/// What has the parts that may be in sets: a packet, or a flow key alone.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Values {
-    /// Source, then destination.
-    pub(crate) addresses: [IpAddr; 2],
-    pub(crate) ports: Option<[u16; 2]>,
-    /// Input, then output.
-    pub(crate) interfaces: [Option<InterfaceId>; 2],
+pub(crate) enum Values<'p> {
+    Packet(&'p Packet),
+    Key(&'p FlowKey),
 }
 
-impl Values {
-    pub(crate) fn of(packet: &Packet) -> Self {
-        Self {
-            addresses: [packet.addrs.src(), packet.addrs.dst()],
-            ports: packet.ports.map(|ports| [ports.src, ports.dst]),
-            interfaces: [packet.in_interface, packet.out_interface],
-        }
-    }
-
+impl Values<'_> {
     /// Whether the packet has a part; an interface may be none and is then in no set.
     #[inline]
-    pub(crate) fn have(&self, part: Part) -> bool {
+    pub(crate) fn have(self, part: Part) -> bool {
         let of_ports = matches!(part.kind(), SetKind::Ports | SetKind::Endpoints);
-        !of_ports || self.ports.is_some()
+        !of_ports || self.ports().is_some()
     }
 
     /// Whether a part is in a set.
     #[inline]
-    pub(crate) fn are_in(&self, part: Part, set: &Set, interfaces: &Interfaces) -> bool {
-        let [src, dst] = self.addresses;
-        let [input, output] = self.interfaces;
-        let ([src_port, dst_port], ports) = (self.ports.unwrap_or_default(), self.ports.is_some());
-        let is_on = |set: &super::InterfaceSet, id: Option<InterfaceId>| {
+    pub(crate) fn are_in(self, part: Part, set: &Set, interfaces: &Interfaces) -> bool {
+        let addrs = self.addrs();
+        let is_on = |set: &InterfaceSet, id: Option<InterfaceId>| {
             id.is_some_and(|id| set.holds_numbered(id, interfaces))
         };
+        let has = |holds: &dyn Fn(Ports) -> bool| self.ports().is_some_and(holds);
         match (part, set) {
-            (Part::Src, Set::Prefixes(set)) => set.contains(src),
-            (Part::Dst, Set::Prefixes(set)) => set.contains(dst),
-            (Part::SrcPort, Set::Ports(set)) => ports && set.contains(src_port),
-            (Part::DstPort, Set::Ports(set)) => ports && set.contains(dst_port),
-            (Part::SrcEndpoint, Set::Endpoints(set)) => ports && set.contains(src, src_port),
-            (Part::DstEndpoint, Set::Endpoints(set)) => ports && set.contains(dst, dst_port),
-            (Part::In, Set::Interfaces(set)) => is_on(set, input),
-            (Part::Out, Set::Interfaces(set)) => is_on(set, output),
+            (Part::Src, Set::Prefixes(set)) => set.contains(addrs.src()),
+            (Part::Dst, Set::Prefixes(set)) => set.contains(addrs.dst()),
+            (Part::SrcPort, Set::Ports(set)) => has(&|ports| set.contains(ports.src)),
+            (Part::DstPort, Set::Ports(set)) => has(&|ports| set.contains(ports.dst)),
+            (Part::SrcEndpoint, Set::Endpoints(set)) => {
+                has(&|ports| set.contains(addrs.src(), ports.src))
+            }
+            (Part::DstEndpoint, Set::Endpoints(set)) => {
+                has(&|ports| set.contains(addrs.dst(), ports.dst))
+            }
+            (Part::In, Set::Interfaces(set)) => is_on(set, self.interface(|p| p.in_interface)),
+            (Part::Out, Set::Interfaces(set)) => is_on(set, self.interface(|p| p.out_interface)),
             _ => false,
+        }
+    }
+
+    fn addrs(self) -> Addrs {
+        match self {
+            Self::Packet(packet) => packet.addrs,
+            Self::Key(key) => key.addrs,
+        }
+    }
+
+    fn ports(self) -> Option<Ports> {
+        match self {
+            Self::Packet(packet) => packet.ports,
+            Self::Key(key) => Some(Ports { src: key.src_port, dst: key.dst_port }),
+        }
+    }
+
+    fn interface(self, which: fn(&Packet) -> Option<InterfaceId>) -> Option<InterfaceId> {
+        match self {
+            Self::Packet(packet) => which(packet),
+            Self::Key(_) => None,
         }
     }
 }
