@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use portcullis::import::aws::{Addresses, NetworkAcls, SecurityGroups};
 use portcullis::import::classbench::{self, HeaderBits};
 use portcullis::import::iptables::{Hook, Iptables};
+use portcullis::import::nft::Nftables;
 use portcullis::{Action, RuleSet};
 
 /// What a file is.
@@ -15,6 +16,8 @@ pub(crate) enum Format {
     Iptables,
     /// What ip6tables-save writes.
     Ip6tables,
+    /// What `nft -j list ruleset` prints.
+    Nft,
     /// What `aws ec2 describe-security-groups` prints: all groups together.
     AwsGroups,
     /// What `aws ec2 describe-network-acls` prints: the first ACL.
@@ -40,6 +43,10 @@ impl Format {
             Self::Text => text.parse().map_err(said),
             Self::Iptables => Iptables::new().v4(text).map(|read| hook(&read, way)).map_err(said),
             Self::Ip6tables => Iptables::new().v6(text).map(|read| hook(&read, way)).map_err(said),
+            Self::Nft => {
+                let tables = Nftables::new().read(text).map_err(said)?;
+                Ok(tables.hook(way.hook()).rules)
+            }
             Self::AwsGroups => groups(text),
             Self::AwsAcl => {
                 let acls = NetworkAcls::from_json(text).map_err(said)?.acls;
@@ -59,13 +66,18 @@ fn said(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
+impl Way {
+    const fn hook(self) -> Hook {
+        match self {
+            Self::Input => Hook::Input,
+            Self::Forward => Hook::Forward,
+            Self::Output => Hook::Output,
+        }
+    }
+}
+
 fn hook(tables: &Iptables, way: Way) -> RuleSet {
-    let hook = match way {
-        Way::Input => Hook::Input,
-        Way::Forward => Hook::Forward,
-        Way::Output => Hook::Output,
-    };
-    tables.hook(hook).rules
+    tables.hook(way.hook()).rules
 }
 
 fn groups(text: &str) -> Result<RuleSet, String> {

@@ -112,6 +112,24 @@ fn rules_of_different_systems_are_compared() {
 }
 
 #[test]
+fn nftables_are_read() {
+    let nft = Scratch::new(
+        "nft",
+        r#"{ "nftables": [
+            { "table": { "family": "inet", "name": "t", "handle": 1 } },
+            { "chain": { "family": "inet", "table": "t", "name": "f", "handle": 1,
+                         "type": "filter", "hook": "input", "prio": 0, "policy": "drop" } },
+            { "rule": { "family": "inet", "table": "t", "chain": "f", "handle": 2, "expr": [
+                { "match": { "op": "==", "left": { "payload": { "protocol": "tcp", "field": "dport" } },
+                             "right": 443 } },
+                { "accept": null } ] } }
+        ] }"#,
+    );
+    let found = run(&["nft", nft.path(), "--way", "input"]).unwrap();
+    assert!(found.contains("accept ipv4 tcp to any port 443"), "{found}");
+}
+
+#[test]
 fn the_page_needs_nothing_besides_itself() {
     let (rules, out) = (Scratch::new("page", RULES), Scratch::new("html", ""));
     run(&["text", rules.path(), "--html", out.path()]).unwrap();
