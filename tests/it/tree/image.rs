@@ -163,6 +163,14 @@ fn images_of_large_and_deep_rule_sets_are_read() {
     assert_eq!(compiled.stats().nodes, read.stats().nodes);
 }
 
+/// `cargo run --release --example image -- --write` writes it anew.
+#[test]
+fn the_stored_image_is_that_of_its_rules() {
+    let rules = rules(include_str!("../../../examples/data/gateway.rules"));
+    let image = StatelessMatcher::compile(&rules, &Config::new()).unwrap().to_bytes();
+    assert!(image == include_bytes!("../../../examples/data/gateway.image"), "not up to date");
+}
+
 /// The image of a small rule set.
 fn image(seed: u64) -> Vec<u8> {
     let (rules, _) = case(seed, &Shape { rules: 12, chains: 2, ..SHAPE });
