@@ -1,4 +1,5 @@
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 use crate::packet::InterfaceId;
 use crate::rule::{InterfaceName, Interfaces};
@@ -22,8 +23,9 @@ use crate::rule::{InterfaceName, Interfaces};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InterfaceSet {
     names: BTreeSet<InterfaceName>,
-    /// Those of the names that are wildcards.
-    wildcards: BTreeSet<InterfaceName>,
+    /// Those of the names that are wildcards, in order. (Going through a tree can panic, as far as a
+    /// linker knows; lookups go through these.)
+    wildcards: Vec<InterfaceName>,
 }
 
 impl InterfaceSet {
@@ -40,8 +42,10 @@ impl InterfaceSet {
     /// Puts a name or a wildcard in; `false` if it is there already.
     pub fn insert(&mut self, name: impl Into<InterfaceName>) -> bool {
         let name = name.into();
-        if name.as_str().ends_with('*') {
-            self.wildcards.insert(name.clone());
+        if name.as_str().ends_with('*')
+            && let Err(place) = self.wildcards.binary_search(&name)
+        {
+            self.wildcards.insert(place, name.clone());
         }
         self.names.insert(name)
     }
@@ -49,7 +53,7 @@ impl InterfaceSet {
     /// Takes a name or a wildcard out; `false` if it is not there.
     pub fn remove(&mut self, name: impl Into<InterfaceName>) -> bool {
         let name = name.into();
-        self.wildcards.remove(&name);
+        self.wildcards.retain(|wildcard| *wildcard != name);
         self.names.remove(&name)
     }
 
