@@ -59,11 +59,15 @@ fn change(input: &mut Unstructured, image: &mut [u8]) -> Result<()> {
         0 => input.arbitrary()?,
         1 => old.wrapping_add(*input.choose(&STEPS)?),
         2 => old ^ 1 << input.int_in_range(0..=31)?,
-        3 => return Ok(image.copy_within(from..from + 4, at)),
+        3 => {
+            image.copy_within(from..from + 4, at);
+            return Ok(());
+        }
         _ => {
             let [from, to] = [from, at].map(|at| at / 64 * 64);
             let len = 64.min(words * 4 - from.max(to));
-            return Ok(image.copy_within(from..from + len, to));
+            image.copy_within(from..from + len, to);
+            return Ok(());
         }
     };
     image[at..at + 4].copy_from_slice(&new.to_le_bytes());
