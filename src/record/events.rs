@@ -100,7 +100,8 @@ impl EventLog {
     ///
     /// # Examples
     ///
-    /// ```
+    #[cfg_attr(feature = "std", doc = "```")]
+    #[cfg_attr(not(feature = "std"), doc = "```ignore")]
     /// use portcullis::record::{EventLog, Sampling};
     /// use portcullis::{Config, ConnTable, Limits, Packet, RuleSet, StatefulMatcher, Time};
     ///

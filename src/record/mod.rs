@@ -5,7 +5,8 @@
 //! with the feature `std` every [`Write`](std::io::Write). Neither reads a clock; what time it is
 //! at [`Time::ZERO`](crate::Time::ZERO) is said once.
 //!
-//! ```
+#![cfg_attr(feature = "std", doc = "```")]
+#![cfg_attr(not(feature = "std"), doc = "```ignore")]
 //! use portcullis::record::{EventLog, FlowFormat, FlowLog, Way};
 //! use portcullis::{Config, Packet, RuleSet, StatelessMatcher, Time};
 //!
