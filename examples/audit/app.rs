@@ -13,13 +13,17 @@ use super::findings::{Audit, Comparison};
 use super::source::{Format, Way};
 use super::{json, page, text};
 
-/// Analyses a rule set, or compares two.
+/// The rules that are shown without arguments.
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/office.rules");
+
+/// Analyses a rule set, or compares two. Without arguments it shows what it says of a small one.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
     /// What the files are.
-    #[arg(value_enum)]
+    #[arg(value_enum, requires = "file", default_value_t = Format::Text)]
     pub(crate) format: Format,
     /// The rules.
+    #[arg(default_value = SHIPPED, hide_default_value = true)]
     pub(crate) file: PathBuf,
     /// Other rules, to be compared with them.
     pub(crate) file2: Option<PathBuf>,

@@ -3,7 +3,7 @@
 //! `cargo run --release --all-features --example audit -- FORMAT FILE` prints counts, rules that can
 //! never match and what is in their way, redundant rules, pairs whose order matters and what is
 //! accepted from anywhere; with a second FILE, everything that the two decide differently. `--json` is
-//! for machines, `--html OUT` writes a page with a picture.
+//! for machines, `--html OUT` writes a page with a picture. Without arguments it analyses a small rule set.
 
 mod app;
 mod findings;
