@@ -5,8 +5,14 @@
 //! Written from `nf_conntrack_proto_tcp.c` (`tcp_new`, `nf_conntrack_tcp_packet`, `tcp_in_window`,
 //! `nf_tcp_handle_invalid`) and `nf_conntrack_core.c` (`resolve_normal_ct`, `nf_conntrack_in`).
 
+mod state;
+mod window;
+
 use portcullis::packet::{TcpFlags, TcpSegment};
 use portcullis::{FlowKey, Packet};
+
+use state::{Index, STATES, State, index_of, valid_flags};
+use window::{before, end_of};
 
 /// The settings that matter.
 #[derive(Clone, Debug)]
@@ -93,50 +99,6 @@ struct Seen {
     unacknowledged: bool,
     maxack_set: bool,
 }
-
-/// In the order of the kernel's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
-    None,
-    SynSent,
-    SynRecv,
-    Established,
-    FinWait,
-    CloseWait,
-    LastAck,
-    TimeWait,
-    Close,
-    SynSent2,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Index {
-    Syn,
-    SynAck,
-    Fin,
-    Ack,
-    Rst,
-    None,
-}
-
-/// Per direction and kind of segment, for each state in order: the next one, `IV` invalid, `IG`
-/// ignored.
-const STATES: [[&str; 5]; 2] = [
-    [
-        "SS SS IG IG IG IG IG SS SS S2",
-        "IV IV SR IV IV IV IV IV IV SR",
-        "IV IV FW FW LA LA LA TW CL IV",
-        "ES IV ES ES CW CW TW TW CL IV",
-        "IV CL CL CL CL CL CL CL CL CL",
-    ],
-    [
-        "IV S2 IV IV IV IV IV SS IV S2",
-        "IV SR IG IG IG IG IG IG IG SR",
-        "IV IV FW FW LA LA LA TW CL IV",
-        "IV IG SR ES CW CW TW TW CL IG",
-        "IV CL CL CL CL CL CL CL CL CL",
-    ],
-];
 
 enum Fate {
     Accept,
@@ -409,132 +371,6 @@ impl Connection {
         if keeps { Reset::Keep { check } } else { Reset::Close { check } }
     }
 
-    fn in_window(
-        &mut self,
-        segment: &TcpSegment,
-        index: Index,
-        dir: usize,
-        settings: &Settings,
-    ) -> Fate {
-        let (mut sender, mut receiver) = (self.seen[dir], self.seen[1 - dir]);
-        let fate = self.judge(segment, index, dir, &mut sender, &mut receiver);
-        (self.seen[dir], self.seen[1 - dir]) = (sender, receiver);
-        match fate {
-            Fate::Accept => Fate::Accept,
-            _ if sender.be_liberal || settings.be_liberal => Fate::Accept,
-            fate => fate,
-        }
-    }
-
-    fn judge(
-        &mut self,
-        segment: &TcpSegment,
-        index: Index,
-        dir: usize,
-        sender: &mut Seen,
-        receiver: &mut Seen,
-    ) -> Fate {
-        let (syn, has_ack, rst) =
-            (has(segment, TcpFlags::SYN), has(segment, TcpFlags::ACK), has(segment, TcpFlags::RST));
-        let mut seq = segment.seq;
-        let mut end = end_of(segment);
-        let (mut ack, mut sack) = (segment.ack, segment.ack);
-        if receiver.sack_perm {
-            for block in segment.sack.as_slice() {
-                if before(sack, block.right) {
-                    sack = block.right;
-                }
-            }
-        }
-        if sender.maxwin == 0 {
-            if syn {
-                sender.start(segment, receiver, dir);
-                if !has_ack {
-                    return Fate::Accept;
-                }
-            } else {
-                sender.end = end;
-                sender.maxwin = (u32::from(segment.window) << sender.scale).max(1);
-                sender.maxend = end.wrapping_add(sender.maxwin);
-                if receiver.maxwin == 0 {
-                    (receiver.end, receiver.maxend) = (sack, sack);
-                } else if sack == receiver.end.wrapping_add(1) {
-                    receiver.end = sack;
-                }
-            }
-        } else if syn
-            && before(sender.end, end)
-            && (self.state == State::SynSent || self.state == State::SynRecv)
-        {
-            sender.start(segment, receiver, dir);
-            if dir == 1 && !has_ack {
-                return Fate::Accept;
-            }
-        }
-        if !has_ack || rst && ack == 0 {
-            (ack, sack) = (receiver.end, receiver.end);
-        }
-        if rst && seq == 0 && self.state == State::SynSent {
-            (seq, end) = (sender.end, sender.end);
-        }
-        let oldest_ack = receiver.end.wrapping_sub(sender.maxwin.max(66_000)).wrapping_sub(1);
-        let oldest_end = sender.end.wrapping_sub(receiver.maxwin).wrapping_sub(1);
-        let acks_sent = before(sack, receiver.end.wrapping_add(1));
-        if !before(seq, sender.maxend.wrapping_add(1)) {
-            let overshot = end.wrapping_sub(sender.maxend).wrapping_add(1);
-            let little = receiver.maxwin != 0
-                && before(oldest_end, end)
-                && before(oldest_ack, sack)
-                && overshot <= receiver.maxwin
-                && acks_sent;
-            if !little {
-                return Fate::Invalid;
-            }
-            sender.end = end;
-            sender.unacknowledged = true;
-            return Fate::Ignore;
-        }
-        if !acks_sent {
-            return Fate::Invalid;
-        }
-        if receiver.maxwin != 0 && !before(oldest_end, end) || !before(oldest_ack, sack) {
-            return Fate::Ignore;
-        }
-        let scale = if syn { 0 } else { sender.scale };
-        let win = u32::from(segment.window) << scale;
-        sender.maxwin = sender.maxwin.max(win.wrapping_add(sack.wrapping_sub(ack)));
-        if before(sender.end, end) {
-            sender.end = end;
-            sender.unacknowledged = true;
-        }
-        if has_ack && (!sender.maxack_set || before(sender.maxack, ack)) {
-            sender.maxack = ack;
-            sender.maxack_set = true;
-        }
-        if receiver.maxwin != 0 && before(sender.maxend, end) {
-            receiver.maxwin = receiver.maxwin.wrapping_add(end.wrapping_sub(sender.maxend));
-        }
-        let edge = sack.wrapping_add(win);
-        if before(receiver.maxend.wrapping_sub(1), edge) {
-            receiver.maxend = edge.wrapping_add(u32::from(win == 0));
-        }
-        if ack == receiver.end {
-            receiver.unacknowledged = false;
-        }
-        if index == Index::Ack {
-            let last = (self.last_dir, self.last_seq, self.last_ack, self.last_end, self.last_win);
-            if last == (dir, seq, ack, end, segment.window) {
-                self.retrans = self.retrans.saturating_add(1);
-            } else {
-                self.last_dir = dir;
-                (self.last_seq, self.last_ack, self.last_end) = (seq, ack, end);
-                self.last_win = segment.window;
-                self.retrans = 0;
-            }
-        }
-        Fate::Accept
-    }
-
     fn handle_invalid(&mut self, index: Index, dir: usize, now: u64, settings: &Settings) {
         if !self.assured || index != Index::Rst && index != Index::Fin {
             return;
@@ -593,108 +429,8 @@ enum Reset {
     Keep { check: bool },
 }
 
-impl Seen {
-    /// Takes the numbers from a SYN or SYN+ACK.
-    fn start(&mut self, segment: &TcpSegment, receiver: &mut Self, dir: usize) {
-        let end = end_of(segment);
-        (self.end, self.maxend) = (end, end);
-        self.maxwin = u32::from(segment.window).max(1);
-        self.options(segment);
-        if dir == 1 && !(self.window_scale && receiver.window_scale) {
-            (self.scale, receiver.scale) = (0, 0);
-        }
-    }
-
-    /// A segment without any options leaves what is known as it is.
-    fn options(&mut self, segment: &TcpSegment) {
-        if !segment.has_options() {
-            return;
-        }
-        *self = Self {
-            scale: segment.window_scale.unwrap_or(0).min(14),
-            window_scale: segment.window_scale.is_some(),
-            sack_perm: segment.sack_permitted,
-            close_init: false,
-            unacknowledged: false,
-            maxack_set: false,
-            ..*self
-        };
-    }
-}
-
-impl State {
-    fn from_letters(letters: &str) -> Option<Self> {
-        Some(match letters {
-            "SS" => Self::SynSent,
-            "SR" => Self::SynRecv,
-            "ES" => Self::Established,
-            "FW" => Self::FinWait,
-            "CW" => Self::CloseWait,
-            "LA" => Self::LastAck,
-            "TW" => Self::TimeWait,
-            "CL" => Self::Close,
-            "S2" => Self::SynSent2,
-            _ => return None,
-        })
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::None => "NONE",
-            Self::SynSent => "SYN_SENT",
-            Self::SynRecv => "SYN_RECV",
-            Self::Established => "ESTABLISHED",
-            Self::FinWait => "FIN_WAIT",
-            Self::CloseWait => "CLOSE_WAIT",
-            Self::LastAck => "LAST_ACK",
-            Self::TimeWait => "TIME_WAIT",
-            Self::Close => "CLOSE",
-            Self::SynSent2 => "SYN_SENT2",
-        }
-    }
-
-    fn seconds(self, settings: &Settings) -> u32 {
-        match self {
-            Self::None | Self::Established => settings.seconds.established,
-            Self::SynSent | Self::SynSent2 | Self::FinWait | Self::TimeWait => 120,
-            Self::SynRecv | Self::CloseWait => 60,
-            Self::LastAck => 30,
-            Self::Close => 10,
-        }
-    }
-}
-
-fn index_of(flags: TcpFlags) -> Index {
-    let has = |flag: TcpFlags| flags.0 & flag.0 != 0;
-    if has(TcpFlags::RST) {
-        Index::Rst
-    } else if has(TcpFlags::SYN) {
-        if has(TcpFlags::ACK) { Index::SynAck } else { Index::Syn }
-    } else if has(TcpFlags::FIN) {
-        Index::Fin
-    } else if has(TcpFlags::ACK) {
-        Index::Ack
-    } else {
-        Index::None
-    }
-}
-
-/// Of FIN, SYN, RST, ACK and URG, in bits; the others do not count.
-fn valid_flags(flags: TcpFlags) -> bool {
-    matches!(flags.0 & 0x37, 0x02 | 0x22 | 0x12 | 0x04 | 0x14 | 0x11 | 0x31 | 0x10 | 0x30)
-}
-
 fn has(segment: &TcpSegment, flag: TcpFlags) -> bool {
     segment.flags.0 & flag.0 != 0
-}
-
-fn end_of(segment: &TcpSegment) -> u32 {
-    let (syn, fin) = (has(segment, TcpFlags::SYN), has(segment, TcpFlags::FIN));
-    segment.seq.wrapping_add(segment.payload_len).wrapping_add(u32::from(syn) + u32::from(fin))
-}
-
-fn before(a: u32, b: u32) -> bool {
-    (a.wrapping_sub(b) as i32) < 0
 }
 
 fn back(key: &FlowKey) -> FlowKey {
