@@ -4,12 +4,13 @@
 //! of three dashes.
 #![no_main]
 
+mod imported;
+
 use ipnet::IpNet;
 use libfuzzer_sys::fuzz_target;
 use portcullis::import::ImportError;
 use portcullis::import::iptables::{Hook, Iptables};
-use portcullis::packet::TcpFlags;
-use portcullis::{Config, Packet, RuleSet, Target, Time};
+use portcullis::{Config, Time};
 
 fuzz_target!(|input: &[u8]| {
     let Some((choice, text)) = input.split_first() else { return };
@@ -40,37 +41,12 @@ fn judge(tables: &Iptables) {
     for hook in [Hook::Input, Hook::Forward, Hook::Output] {
         let hook = tables.hook(hook);
         let rules = hook.rules.clone();
-        if ways(&rules) > 10_000 {
+        if !imported::is_short(&rules) {
             continue;
         }
         // Rates, and what is said before tracking, are the firewall's own.
         let alone = hook.raw.is_none() && hook.rates.is_empty();
         let Ok(mut firewall) = hook.untracked_firewall(&Config::new()) else { continue };
-        for packet in packets() {
-            let judgement = firewall.classify(&packet, Time::from_secs(1));
-            if alone {
-                let decision = rules.first_match(&packet, None);
-                assert_eq!((judgement.action, judgement.rule), (*decision.action, decision.rule));
-            }
-        }
+        imported::judge(&rules, alone, |packet| firewall.classify(packet, Time::from_secs(1)));
     }
-}
-
-/// More than the ways that a packet may take through the chains.
-fn ways(rules: &RuleSet) -> usize {
-    let jumps = |rule: &&portcullis::Rule| matches!(rule.target, Target::Jump(_));
-    let chains = rules.chains().iter();
-    chains.fold(1, |ways, chain| {
-        usize::saturating_mul(ways, chain.rules().iter().filter(jumps).count() + 1)
-    })
-}
-
-fn packets() -> [Packet; 3] {
-    let v4 = ("10.0.0.1:40000".parse().unwrap(), "192.0.2.1:22".parse().unwrap());
-    let v6 = ("[2001:db8::2]:40000".parse().unwrap(), "[2001:db8::1]:22".parse().unwrap());
-    [
-        Packet::tcp(v4.0, v4.1, TcpFlags::SYN).unwrap(),
-        Packet::udp(v4.0, v4.1).unwrap(),
-        Packet::tcp(v6.0, v6.1, TcpFlags::ACK).unwrap(),
-    ]
 }

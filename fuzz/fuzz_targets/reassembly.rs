@@ -9,7 +9,7 @@ use portcullis::reassembly::{Arrival, FragmentLimits, Reassembler, Reassembly, W
 
 #[path = "../../tests/it/reassembly/model.rs"]
 mod model;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "shared with tests that also send whole datagrams")]
 #[path = "../../tests/it/reassembly/sent.rs"]
 mod sent;
 
