@@ -3,6 +3,8 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use portcullis::Backend;
+
 use super::clock::cpu_time;
 
 /// One way to look all headers up.
@@ -22,6 +24,9 @@ pub(crate) enum Way {
     Key,
     Packet,
     Batch,
+    /// As [`Key`](Self::Key) and [`Batch`](Self::Batch), with fewer instructions than there are.
+    KeyWith(Backend),
+    BatchWith(Backend),
 }
 
 /// How a contestant did.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis::{Config, Decision, FlowKey, Packet, RuleSet, StatelessMatcher};
+use portcullis::{Backend, Config, Decision, FlowKey, Packet, RuleSet, StatelessMatcher};
 use rustix::thread::CpuSet;
 
 use super::clock::cpu_time;
@@ -11,9 +11,12 @@ use super::generator::{Pattern, headers, rule_set};
 use super::linear::Linear;
 use super::rte_acl::{ALGORITHMS, Dpdk, Headers, RteAcl};
 use super::sets::Set;
+use super::wirefilter::{self, Filters};
 
 const SEED: u64 = 1993;
 const BATCHES: [usize; 5] = [16, 32, 64, 128, 256];
+/// What other processors have.
+pub(crate) const LESSER: [Backend; 2] = [Backend::Avx2, Backend::Scalar];
 /// How many rules the linear list may look at for all headers together.
 const LINEAR_RULES: usize = 2_000_000_000;
 
@@ -36,6 +39,8 @@ pub(crate) struct Measured {
     pub(crate) scores: Vec<Score>,
     /// Nanoseconds a lookup in the linear list.
     pub(crate) linear: f64,
+    /// Nanoseconds a lookup in wirefilter's filters.
+    pub(crate) wirefilter: f64,
     /// How many headers the answers of the others were compared for.
     pub(crate) compared: usize,
 }
@@ -55,8 +60,14 @@ impl Conditions {
         let answers = linear.answers(&keys[..compared], &self.cores);
         check_definition(&rules, &keys, &answers.results);
 
+        let scheme = wirefilter::scheme();
+        let filters = Filters::new(&scheme, &set.patterns)?;
+        let wirefilter = filters.time(&keys, &answers.results)?;
+        drop(filters);
+
         let (matcher, portcullis) = compile(&rules)?;
         let acl = self.dpdk.as_ref().map(|dpdk| compile_acl(dpdk, &set.patterns));
+        let lesser = LESSER.map(|backend| (backend, matcher.clone().with_backend(backend)));
         let inputs = Inputs::new(&keys);
         let mut contestants = Vec::new();
         if let Some(Ok((acl, _))) = &acl {
@@ -64,7 +75,11 @@ impl Conditions {
             contestants.extend(fastest(acl_batches(acl, &inputs), keys.len()));
         }
         contestants.extend(singles(&matcher, &inputs));
-        contestants.extend(fastest(batches(&matcher, &inputs), keys.len()));
+        contestants.extend(fastest(batches(&matcher, &inputs, Way::Batch), keys.len()));
+        for (backend, matcher) in &lesser {
+            contestants.push(keys_one_by_one(matcher, &inputs, Way::KeyWith(*backend)));
+            contestants.extend(batches(matcher, &inputs, Way::BatchWith(*backend)).pop());
+        }
         Ok(Measured {
             name: set.name.clone(),
             rules: set.patterns.len(),
@@ -75,6 +90,7 @@ impl Conditions {
                 Err(reason) => Err(reason.clone()),
             }),
             linear: answers.time.as_secs_f64() * 1e9 / compared.max(1) as f64,
+            wirefilter,
             compared,
         })
     }
@@ -175,25 +191,37 @@ fn acl_contestant<'a>(
 }
 
 fn singles<'a>(matcher: &'a StatelessMatcher<'_>, inputs: &'a Inputs<'_>) -> [Contestant<'a>; 2] {
-    let key = Box::new(|results: &mut [u32]| {
-        for (result, key) in results.iter_mut().zip(inputs.keys) {
-            *result = place(&matcher.classify_key(key));
-        }
-    });
     let packet = Box::new(|results: &mut [u32]| {
         for (result, packet) in results.iter_mut().zip(&inputs.packets) {
             *result = place(&matcher.classify(packet));
         }
     });
     [
-        Contestant { way: Way::Key, variant: String::new(), classify: key },
+        keys_one_by_one(matcher, inputs, Way::Key),
         Contestant { way: Way::Packet, variant: String::new(), classify: packet },
     ]
 }
 
-fn batches<'a>(matcher: &'a StatelessMatcher<'_>, inputs: &'a Inputs<'_>) -> Vec<Contestant<'a>> {
+fn keys_one_by_one<'a>(
+    matcher: &'a StatelessMatcher<'_>,
+    inputs: &'a Inputs<'_>,
+    way: Way,
+) -> Contestant<'a> {
+    let classify = Box::new(|results: &mut [u32]| {
+        for (result, key) in results.iter_mut().zip(inputs.keys) {
+            *result = place(&matcher.classify_key(key));
+        }
+    });
+    Contestant { way, variant: String::new(), classify }
+}
+
+fn batches<'a>(
+    matcher: &'a StatelessMatcher<'_>,
+    inputs: &'a Inputs<'_>,
+    way: Way,
+) -> Vec<Contestant<'a>> {
     let contestant = |size| Contestant {
-        way: Way::Batch,
+        way,
         variant: format!("{size}"),
         classify: Box::new(move |results: &mut [u32]| {
             let Some(key) = inputs.keys.first() else { return };

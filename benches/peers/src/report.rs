@@ -4,7 +4,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use comfy_table::{ContentLineStyle, LineStyle, TableStyle};
 
 use super::contest::{Score, Way};
-use super::measure::{Built, Measured};
+use super::measure::{Built, LESSER, Measured};
 
 /// How to read the tables.
 pub(crate) const NOTES: &str = "\
@@ -17,6 +17,7 @@ rte_acl n   the fastest of its algorithms and of batches of 16 to 256; the next 
 key         classify_key, a flow key a call: what rte_acl is given. packet: classify, a whole packet.
 batch       classify_keys, flow keys, the fastest of batches of 16 to 256.
 linear      a list of rules by columns, compared several at once, with no index.
+wirefilter  a filter for each rule, tried in their order; the first headers only.
 wrong       answers that differ from those of the list: rte_acl 1, n / key, packet, batch.
 Memory is what lookups read: for rte_acl what building allocates, rules not counted. It lies in huge
 pages if the kernel allows (transparent_hugepage is not \"never\"), that of portcullis in common ones.";
@@ -60,6 +61,7 @@ pub(crate) fn lookups(measured: &[Measured]) -> String {
         "",
         "ratio",
         "linear",
+        "wirefilter",
         "wrong",
         "of",
     ]);
@@ -72,7 +74,7 @@ pub(crate) fn lookups(measured: &[Measured]) -> String {
     table.trim_fmt()
 }
 
-fn lookup_cells(one: &Measured) -> [String; 13] {
+fn lookup_cells(one: &Measured) -> [String; 14] {
     let time = |way| one.score(way).map_or("-".into(), time_of);
     let variant = |way| one.score(way).map_or(String::new(), |score| score.variant.clone());
     [
@@ -87,24 +89,39 @@ fn lookup_cells(one: &Measured) -> [String; 13] {
         variant(Way::Batch),
         number(one.ratio(Way::RteAclBatch, Way::Batch)),
         number(Some(one.linear)),
+        number(Some(one.wirefilter)),
         wrong(one),
         one.compared.to_string(),
     ]
 }
 
 /// The geometric means of the ratios.
-fn means(measured: &[Measured]) -> [String; 15] {
+fn means(measured: &[Measured]) -> [String; 16] {
     let mean = |first, second| {
         let ratios: Vec<f64> = measured.iter().filter_map(|one| one.ratio(first, second)).collect();
         let logs: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
         number((!ratios.is_empty()).then(|| (logs / ratios.len() as f64).exp()))
     };
-    let mut cells: [String; 15] = Default::default();
+    let mut cells: [String; 16] = Default::default();
     cells[0] = "geometric mean".into();
     cells[4] = mean(Way::RteAclSingle, Way::Key);
     cells[6] = mean(Way::RteAclSingle, Way::Packet);
     cells[11] = mean(Way::RteAclBatch, Way::Batch);
     cells
+}
+
+/// Time of lookups with the instructions that other processors have.
+pub(crate) fn backends(measured: &[Measured]) -> String {
+    let ways = LESSER.map(|backend| [Way::KeyWith(backend), Way::BatchWith(backend)]);
+    let ways = [[Way::Key, Way::Batch]].into_iter().chain(ways);
+    let ways: Vec<Way> = ways.flatten().collect();
+    let titles = ["key", "batch", "AVX2 key", "batch", "scalar key", "batch"];
+    let mut table = table(&[&["rule set", "rules"], titles.as_slice()].concat());
+    for one in measured {
+        let time = |way: &Way| one.score(*way).map_or("-".into(), time_of);
+        add(&mut table, one, ways.iter().map(time));
+    }
+    table.trim_fmt()
 }
 
 fn wrong(one: &Measured) -> String {
