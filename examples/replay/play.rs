@@ -301,7 +301,7 @@ impl Outcome {
         let judgement = firewall.classify(packet, now);
         let origin = firewall.origin(&judgement).filter(|origin| origin.table == Table::Filter);
         let decided_by = origin.map(|it| Decider {
-            chain: it.chain.into(),
+            chain: it.chain.to_string(),
             rule: it.rule,
             unreadable: it.unreadable,
         });

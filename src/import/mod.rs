@@ -11,6 +11,7 @@
 pub mod aws;
 pub mod classbench;
 mod error;
+mod firewall;
 mod hook;
 pub mod iptables;
 #[cfg(feature = "import")]
@@ -18,11 +19,14 @@ mod json;
 mod meet;
 #[cfg(feature = "import")]
 pub mod nft;
+mod origins;
 mod rate;
 mod seen;
-mod spans;
+pub(crate) mod spans;
 mod staged;
 
 pub use error::ImportError;
+pub use firewall::Firewall;
+pub use hook::HookRules;
 #[cfg(feature = "import")]
 pub use json::JsonError;

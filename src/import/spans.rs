@@ -3,10 +3,10 @@
 use alloc::vec::Vec;
 
 /// Inclusive spans in ascending order that neither touch nor overlap.
-pub(in crate::import) type Spans = Vec<(u128, u128)>;
+pub(crate) type Spans = Vec<(u128, u128)>;
 
 /// Sorts spans and joins those that touch or overlap.
-pub(in crate::import) fn merged(spans: impl IntoIterator<Item = (u128, u128)>) -> Spans {
+pub(crate) fn merged(spans: impl IntoIterator<Item = (u128, u128)>) -> Spans {
     let mut sorted: Vec<_> = spans.into_iter().filter(|(first, last)| first <= last).collect();
     sorted.sort_unstable();
     let mut merged: Spans = Vec::with_capacity(sorted.len());
@@ -20,7 +20,7 @@ pub(in crate::import) fn merged(spans: impl IntoIterator<Item = (u128, u128)>) -
 }
 
 /// The numbers from 0 to `max` that are in none of `spans`, which are [merged].
-pub(in crate::import) fn complement(spans: &Spans, max: u128) -> Spans {
+pub(crate) fn complement(spans: &Spans, max: u128) -> Spans {
     let mut gaps = Vec::with_capacity(spans.len().saturating_add(1));
     let mut next = Some(0);
     for (first, last) in spans {
@@ -34,7 +34,7 @@ pub(in crate::import) fn complement(spans: &Spans, max: u128) -> Spans {
 }
 
 /// The numbers that are in both; the lists are [merged].
-pub(in crate::import) fn intersection(a: &Spans, b: &Spans) -> Spans {
+pub(crate) fn intersection(a: &Spans, b: &Spans) -> Spans {
     let (mut left, mut right) = (a.iter().copied().peekable(), b.iter().copied().peekable());
     let mut both = Vec::new();
     while let (Some(x), Some(y)) = (left.peek().copied(), right.peek().copied()) {
@@ -52,7 +52,7 @@ pub(in crate::import) fn intersection(a: &Spans, b: &Spans) -> Spans {
 
 /// The numbers of `width` bits that equal `value` in the bits of `mask`, or `None` if it takes more
 /// than `most` spans to say them.
-pub(in crate::import) fn masked(value: u128, mask: u128, width: u32, most: usize) -> Option<Spans> {
+pub(crate) fn masked(value: u128, mask: u128, width: u32, most: usize) -> Option<Spans> {
     let all = if width == 128 { u128::MAX } else { (1 << width) - 1 };
     let free = all & !mask;
     // The free bits below the lowest that counts are one span; each one above doubles the spans.

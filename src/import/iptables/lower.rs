@@ -7,18 +7,18 @@ use alloc::vec::Vec;
 use super::Table;
 use super::document::{Dump, ParsedChain, ParsedTable, Policy};
 use super::expand::{Step, StepKind};
-use super::hook::HookRules;
-use super::origin::{Detail, Origins, Source};
+use super::origin::Origin;
 use super::rule_line::ParsedRule;
 use super::target::ParsedTarget;
-use crate::import::hook::Hook;
+use crate::import::hook::{Hook, HookRules};
+use crate::import::origins::Origins;
 use crate::import::rate::{Rate, Rates};
 use crate::import::seen::Seen;
 use crate::packet::Family;
 use crate::rule::{Action, AnyOf, ChainId, Criteria, Effect, Rule, RuleSet, Target};
 
 /// The rules of one way through a host: of IPv4, then of IPv6.
-pub(super) fn hook(hook: Hook, dumps: [Option<&Dump>; 2]) -> HookRules {
+pub(super) fn hook(hook: Hook, dumps: [Option<&Dump>; 2]) -> HookRules<Origin> {
     let mut raw = Builder::new(&dumps);
     let mut main = Builder::new(&dumps);
     let mut says_something = false;
@@ -107,7 +107,7 @@ fn stages<'d>(dump: &'d Dump, hook: Hook, chains: &[(Table, &str)]) -> Vec<Stage
 /// A rule set being made.
 struct Builder {
     rules: RuleSet,
-    origins: Origins,
+    origins: Origins<Origin>,
 }
 
 impl Builder {
@@ -183,9 +183,9 @@ struct StageBuilder<'b, 'd> {
 impl<'d> StageBuilder<'_, 'd> {
     fn build(mut self, id: ChainId) {
         self.chain(id, self.stage.chain);
-        let detail = self.detail(self.stage.chain, None);
+        let origin = self.origin(self.stage.chain, None);
         let policy = Rule::new(self.policy()).family(self.family);
-        self.push(id, policy, Source { detail, unreadable: false });
+        self.push(id, policy, origin);
         while let Some(chain) = self.waiting.pop_front() {
             if let Some(id) = self.chains.get(&*chain.name) {
                 self.chain(*id, chain);
@@ -196,9 +196,9 @@ impl<'d> StageBuilder<'_, 'd> {
     fn chain(&mut self, id: ChainId, chain: &'d ParsedChain) {
         let mut unreadable = Unreadable::default();
         for (rule, number) in chain.rules.iter().zip(1..) {
-            let detail = self.detail(chain, Some((rule, number)));
+            let origin = self.origin(chain, Some((rule, number)));
             for step in &rule.steps {
-                self.step(id, chain, rule, step, detail, &mut unreadable);
+                self.step(id, chain, rule, step, &origin, &mut unreadable);
             }
         }
     }
@@ -209,7 +209,7 @@ impl<'d> StageBuilder<'_, 'd> {
         chain: &'d ParsedChain,
         parsed: &'d ParsedRule,
         step: &Step,
-        detail: usize,
+        origin: &Origin,
         unreadable: &mut Unreadable,
     ) {
         let Some(criteria) = self.stage.seen.came(&step.criteria) else { return };
@@ -225,8 +225,8 @@ impl<'d> StageBuilder<'_, 'd> {
         let mut rule = Rule::new(target);
         rule.criteria = criteria;
         rule.comment.clone_from(&parsed.comment);
-        let source = Source { detail, unreadable: step.kind == StepKind::Unreadable };
-        self.push(id, rule, source);
+        let unreadable = step.kind == StepKind::Unreadable;
+        self.push(id, rule, Origin { unreadable, ..origin.clone() });
     }
 
     fn target(&mut self, chain: &'d ParsedChain, target: &'d ParsedTarget) -> Target {
@@ -278,30 +278,31 @@ impl<'d> StageBuilder<'_, 'd> {
         let id = self.builder.rules.add_chain(&name);
         self.gotos.insert(to, id);
         self.builder.rules.push_to(id, Rule::jump(to));
-        let detail = self.detail(self.stage.chain, None);
-        self.push(id, Rule::new(self.policy()), Source { detail, unreadable: false });
+        let origin = self.origin(self.stage.chain, None);
+        self.push(id, Rule::new(self.policy()), origin);
         id
     }
 
-    fn push(&mut self, chain: ChainId, rule: Rule, source: Source) {
+    fn push(&mut self, chain: ChainId, rule: Rule, origin: Origin) {
         let id = self.builder.rules.push_to(chain, rule);
-        self.builder.origins.set(id, source);
+        self.builder.origins.set(id, origin);
     }
 
-    fn detail(&mut self, chain: &ParsedChain, rule: Option<(&ParsedRule, usize)>) -> usize {
+    fn origin(&self, chain: &ParsedChain, rule: Option<(&ParsedRule, usize)>) -> Origin {
         let log_prefix = rule.and_then(|(rule, _)| match &rule.target {
             ParsedTarget::Continue(_, prefix) => prefix.clone(),
             _ => None,
         });
-        self.builder.origins.add(Detail {
+        Origin {
             family: self.family,
             table: self.stage.table.table,
             chain: chain.name.clone(),
             rule: rule.map(|(_, number)| number),
             line: rule.map_or(chain.line, |(rule, _)| rule.line),
+            unreadable: false,
             log_prefix,
             counters: rule.map_or(chain.counters, |(rule, _)| rule.counters),
-        })
+        }
     }
 }
 

@@ -79,8 +79,6 @@ mod clause;
 mod document;
 mod expand;
 mod fault;
-mod firewall;
-mod hook;
 mod ipset;
 mod ipset_save;
 mod lower;
@@ -95,8 +93,6 @@ mod told;
 mod values;
 mod words;
 
-pub use firewall::Firewall;
-pub use hook::HookRules;
 pub use ipset::IpSet;
 pub use origin::Origin;
 pub use tables::{Iptables, Table};
@@ -104,3 +100,9 @@ pub use tables::{Iptables, Table};
 pub use crate::import::hook::Hook;
 pub use crate::import::rate::Rates;
 pub use crate::import::staged::{Judgement, Untracked};
+
+/// The rules that packets go through on one way through a host.
+pub type HookRules = crate::import::hook::HookRules<Origin>;
+
+/// Judges packets by such rules.
+pub type Firewall<C = crate::ConnTable> = crate::import::firewall::Firewall<Origin, C>;

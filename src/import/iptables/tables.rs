@@ -4,10 +4,9 @@ use core::fmt;
 use ipnet::IpNet;
 
 use super::document::Dump;
-use super::hook::HookRules;
 use super::ipset::IpSet;
 use super::told::Told;
-use super::{ipset_save, lower};
+use super::{HookRules, ipset_save, lower};
 use crate::import::ImportError;
 use crate::import::hook::Hook;
 use crate::packet::Family;

@@ -8,13 +8,13 @@ use alloc::vec::Vec;
 
 use super::condition::{Alternative, Condition};
 use super::document::{At, Base, Chain, Listing, ParsedRule, TRACKING, Table};
-use super::hook::HookRules;
 use super::join::join;
 use super::numbers::{RateName, RateNumbers};
-use super::origin::Origins;
+use super::origin::Origin;
 use super::statement::{Limit, Part, Verdict};
-use crate::import::hook::Hook;
+use crate::import::hook::{Hook, HookRules};
 use crate::import::json::Fault;
+use crate::import::origins::Origins;
 use crate::import::rate::Rates;
 use crate::import::seen::Seen;
 use crate::packet::Family;
@@ -30,11 +30,11 @@ pub(super) fn faults(listing: &Listing) -> BTreeMap<usize, Fault> {
 }
 
 /// The rules of one way through a host, if [`faults`] finds none.
-pub(super) fn hook(listing: &Listing, hook: Hook) -> HookRules {
+pub(super) fn hook(listing: &Listing, hook: Hook) -> HookRules<Origin> {
     lower(listing, hook).0
 }
 
-fn lower(listing: &Listing, hook: Hook) -> (HookRules, BTreeMap<usize, Fault>) {
+fn lower(listing: &Listing, hook: Hook) -> (HookRules<Origin>, BTreeMap<usize, Fault>) {
     let mut rates = RateNumbers::default();
     let before = stages(listing, hook, true);
     let after = stages(listing, hook, false);
@@ -94,7 +94,7 @@ fn stages(listing: &Listing, hook: Hook, before_tracking: bool) -> Vec<Stage<'_>
 /// A rule set being made.
 struct Builder<'b, 'l> {
     rules: RuleSet,
-    origins: Origins,
+    origins: Origins<Origin>,
     rates: &'b mut RateNumbers<'l>,
     before_tracking: bool,
     faults: BTreeMap<usize, Fault>,
@@ -103,7 +103,7 @@ struct Builder<'b, 'l> {
 /// What comes of it.
 struct Built {
     rules: RuleSet,
-    origins: Origins,
+    origins: Origins<Origin>,
     faults: BTreeMap<usize, Fault>,
 }
 
@@ -477,7 +477,7 @@ impl<'l> StageBuilder<'_, '_, 'l> {
         let id = self.builder.rules.push_to(at, rule);
         let (chain, rule) = from.unzip();
         let chain = chain.unwrap_or(self.stage.chain);
-        self.builder.origins.set(id, self.stage.table, chain, rule);
+        self.builder.origins.set(id, Origin::new(self.stage.table, chain, rule));
     }
 }
 

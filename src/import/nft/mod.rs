@@ -51,8 +51,6 @@
 mod condition;
 mod document;
 mod field;
-mod firewall;
-mod hook;
 mod join;
 mod lower;
 mod names;
@@ -63,11 +61,15 @@ mod statement;
 mod tables;
 mod value;
 
-pub use firewall::Firewall;
-pub use hook::HookRules;
 pub use origin::Origin;
 pub use tables::Nftables;
 
 pub use crate::import::hook::Hook;
 pub use crate::import::rate::Rates;
 pub use crate::import::staged::{Judgement, Untracked};
+
+/// The rules that packets go through on one way through a host.
+pub type HookRules = crate::import::hook::HookRules<Origin>;
+
+/// Judges packets by such rules.
+pub type Firewall<C = crate::ConnTable> = crate::import::firewall::Firewall<Origin, C>;

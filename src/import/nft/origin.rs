@@ -1,10 +1,7 @@
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 use core::fmt;
 
 use super::document::{Chain, ParsedRule, Table};
-use crate::rule::RuleId;
 
 /// What in a listing a rule comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,36 +31,15 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where each rule of a rule set comes from.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Origins {
-    of: BTreeMap<RuleId, usize>,
-    origins: Vec<Origin>,
-}
-
-impl Origins {
-    pub(super) fn set(
-        &mut self,
-        id: RuleId,
-        table: &Table,
-        chain: &Chain,
-        rule: Option<&ParsedRule>,
-    ) {
-        let origin = Origin {
+impl Origin {
+    /// A rule's place, or that of a chain's policy.
+    pub(super) fn new(table: &Table, chain: &Chain, rule: Option<&ParsedRule>) -> Self {
+        Self {
             family: table.family.name(),
             table: table.name.clone(),
             chain: chain.name.clone(),
             place: rule.map(|rule| rule.index),
             handle: rule.and_then(|rule| rule.handle),
-        };
-        // Rules that come from one stand side by side.
-        if self.origins.last() != Some(&origin) {
-            self.origins.push(origin);
         }
-        self.of.insert(id, self.origins.len().saturating_sub(1));
-    }
-
-    pub(super) fn of(&self, id: RuleId) -> Option<&Origin> {
-        self.origins.get(*self.of.get(&id)?)
     }
 }

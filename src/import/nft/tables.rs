@@ -1,6 +1,5 @@
 use super::document::{Listing, Manner};
-use super::hook::HookRules;
-use super::lower;
+use super::{HookRules, lower};
 use crate::import::JsonError;
 use crate::import::hook::Hook;
 

@@ -312,7 +312,7 @@ fn connections() {
         let found = [first, answer, next, stray].map(|packet| {
             let mut logged = false;
             firewall.walk(&packet, at(0), |origin, _| {
-                logged = origin.unwrap().log_prefix == Some("yes");
+                logged = origin.unwrap().log_prefix.as_deref() == Some("yes");
             });
             logged
         });
