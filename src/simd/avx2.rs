@@ -1,6 +1,6 @@
 use core::arch::x86_64::*;
 
-use super::{Kernel, Lanes, TOGETHER};
+use super::{Grid, Kernel, Lanes, Part, TOGETHER};
 
 cpufeatures::new!(features, "avx2", "bmi1", "bmi2", "popcnt");
 
@@ -29,36 +29,32 @@ impl Avx2 {
 
 impl Lanes for Avx2 {
     type Longs = [__m256i; 2];
-    type Words = [u32; 16];
+    type Words = [__m256i; 2];
     type Row = __m256i;
     type Column = [__m256i; 2];
 
     #[inline(always)]
-    fn words(self, pairs: [u64; 8]) -> [u32; 16] {
-        super::split(pairs)
+    fn words(self, pairs: [u64; 8]) -> [__m256i; 2] {
+        // SAFETY: an `Avx2` is made only where the processor has the instructions.
+        unsafe { longs(&pairs) }
     }
 
     #[inline(always)]
-    fn count_below(self, thresholds: &[u8; 64], words: [u32; 16], index: u32) -> usize {
-        self.count_below_number(thresholds, words.get(index as usize % 16).map_or(0, |word| *word))
+    fn count_below(self, thresholds: &[u8; 64], words: [__m256i; 2], index: u32) -> usize {
+        // SAFETY: as above.
+        unsafe { count_below(thresholds, pick(words, _mm256_set1_epi32(index.cast_signed()))) }
     }
 
     #[inline(always)]
     fn count_below_number(self, thresholds: &[u8; 64], number: u32) -> usize {
-        // SAFETY: an `Avx2` is made only where the processor has the instructions.
-        unsafe { count_below(thresholds, number) }
+        // SAFETY: as above.
+        unsafe { count_below(thresholds, _mm256_set1_epi32(number.cast_signed())) }
     }
 
     #[inline(always)]
     fn row_of(self, halves: [u64; 2]) -> __m256i {
         // SAFETY: as above.
         unsafe { row(halves) }
-    }
-
-    #[inline(always)]
-    fn ones_before(self, bits: u64, end: u32) -> u32 {
-        // SAFETY: as above.
-        unsafe { ones_before(bits, end) }
     }
 
     #[inline(always)]
@@ -97,15 +93,15 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn below(self, thresholds: &[u8; 64], picks: &[u8; 64], words: [u32; 16]) -> u16 {
+    fn cell(self, grid: &Grid, parts: &[Part], words: [__m256i; 2]) -> u32 {
         // SAFETY: as above.
-        unsafe { below(thresholds, picks, words) }
+        unsafe { cell(grid, parts, words) }
     }
 
     #[inline(always)]
-    fn row(self, words: [u32; 16], picks: [u8; 8]) -> __m256i {
+    fn row(self, words: [__m256i; 2], picks: [u8; 8]) -> __m256i {
         // SAFETY: as above.
-        unsafe { row(super::row(&words, picks)) }
+        unsafe { row_of_words(words, picks) }
     }
 
     #[inline(always)]
@@ -160,8 +156,7 @@ fn load(bytes: &[u8; 32]) -> __m256i {
 
 #[target_feature(enable = "avx2,popcnt")]
 #[inline]
-fn count_below(thresholds: &[u8; 64], value: u32) -> usize {
-    let value = _mm256_set1_epi32(value.cast_signed());
+fn count_below(thresholds: &[u8; 64], value: __m256i) -> usize {
     let mut not_below = 0;
     for half in thresholds.as_chunks::<32>().0 {
         let half = load(half);
@@ -171,10 +166,14 @@ fn count_below(thresholds: &[u8; 64], value: u32) -> usize {
     16 - not_below as usize
 }
 
-#[target_feature(enable = "bmi2,popcnt")]
+#[target_feature(enable = "avx2,bmi2,popcnt")]
 #[inline]
-fn ones_before(bits: u64, end: u32) -> u32 {
-    _bzhi_u64(bits, end).count_ones()
+fn cell([thresholds, picks]: &Grid, parts: &[Part], words: [__m256i; 2]) -> u32 {
+    let mut mask = 0;
+    for (i, (thresholds, picks)) in thresholds.iter().zip(picks).enumerate() {
+        mask |= u64::from(below(thresholds, picks, words)) << (16 * i);
+    }
+    super::cell(parts, |end| _bzhi_u64(mask, end).count_ones())
 }
 
 #[target_feature(enable = "avx2")]
@@ -221,25 +220,39 @@ fn add_where_below(
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn below(thresholds: &[u8; 64], picks: &[u8; 64], words: [u32; 16]) -> u16 {
+fn below(thresholds: &[u8; 64], picks: &[u8; 64], words: [__m256i; 2]) -> u16 {
     let mut mask = 0;
     let halves = thresholds.as_chunks::<32>().0.iter().zip(picks.as_chunks::<32>().0);
     for (i, (thresholds, picks)) in halves.enumerate() {
-        let (thresholds, picks) = (load(thresholds), load(picks));
-        let [low, high] = [0, 8].map(|first| {
-            let half: [u32; 8] = core::array::from_fn(|i| words[first + i]);
-            // SAFETY: 32 readable bytes; the load needs no alignment.
-            let half = unsafe { _mm256_loadu_si256(half.as_ptr().cast()) };
-            _mm256_permutevar8x32_epi32(half, picks)
-        });
-        // The bit that tells the halves apart becomes the sign.
-        let from_high = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(picks));
-        let (low, high) = (_mm256_castsi256_ps(low), _mm256_castsi256_ps(high));
-        let values = _mm256_castps_si256(_mm256_blendv_ps(low, high, from_high));
+        let thresholds = load(thresholds);
+        let values = pick(words, load(picks));
         let not_below = _mm256_cmpeq_epi32(_mm256_max_epu32(thresholds, values), thresholds);
         mask |= (!_mm256_movemask_ps(_mm256_castsi256_ps(not_below)) as u16 & 0xff) << (8 * i);
     }
     mask
+}
+
+/// Eight of sixteen words, by their indices.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn pick([low, high]: [__m256i; 2], picks: __m256i) -> __m256i {
+    let [low, high] =
+        [low, high].map(|half| _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(half, picks)));
+    // The bit that tells the halves apart becomes the sign.
+    let from_high = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(picks));
+    _mm256_castps_si256(_mm256_blendv_ps(low, high, from_high))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn row_of_words(words: [__m256i; 2], picks: [u8; 8]) -> __m256i {
+    let picks = _mm_cvtsi64_si128(u64::from_le_bytes(picks).cast_signed());
+    let picks = _mm256_cvtepu8_epi32(picks);
+    let chosen = pick(words, _mm256_srli_epi32::<1>(picks));
+    let high = _mm256_slli_epi32::<4>(_mm256_and_si256(picks, _mm256_set1_epi32(1)));
+    let halves = _mm256_and_si256(_mm256_srlv_epi32(chosen, high), _mm256_set1_epi32(0xffff));
+    // Packing works on either 128 bits alone: both have four halves twice.
+    _mm256_permute4x64_epi64::<0b10_00_10_00>(_mm256_packus_epi32(halves, halves))
 }
 
 #[target_feature(enable = "avx2")]

@@ -1,6 +1,6 @@
 use core::arch::x86_64::*;
 
-use super::{Kernel, Lanes, TOGETHER};
+use super::{Grid, Kernel, Lanes, Part, TOGETHER};
 
 cpufeatures::new!(
     features, "avx512f", "avx512bw", "avx512dq", "avx512vl", "bmi1", "bmi2", "popcnt"
@@ -48,9 +48,9 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn below(self, thresholds: &[u8; 64], picks: &[u8; 64], words: __m512i) -> u16 {
+    fn cell(self, grid: &Grid, parts: &[Part], words: __m512i) -> u32 {
         // SAFETY: as above.
-        unsafe { below(thresholds, load(picks), words) }
+        unsafe { cell(grid, parts, words) }
     }
 
     #[inline(always)]
@@ -69,12 +69,6 @@ impl Lanes for Avx512 {
     fn row_of(self, halves: [u64; 2]) -> __m512i {
         // SAFETY: as above.
         unsafe { row_of(halves) }
-    }
-
-    #[inline(always)]
-    fn ones_before(self, bits: u64, end: u32) -> u32 {
-        // SAFETY: as above.
-        unsafe { ones_before(bits, end) }
     }
 
     #[inline(always)]
@@ -176,6 +170,16 @@ fn count_below(thresholds: &[u8; 64], words: __m512i, index: u32) -> usize {
     below(thresholds, index, words).count_ones() as usize
 }
 
+#[target_feature(enable = "avx512f,avx512bw,bmi2,popcnt")]
+#[inline]
+fn cell([thresholds, picks]: &Grid, parts: &[Part], words: __m512i) -> u32 {
+    let mut mask = 0;
+    for (i, (thresholds, picks)) in thresholds.iter().zip(picks).enumerate() {
+        mask |= u64::from(below(thresholds, load(picks), words)) << (16 * i);
+    }
+    super::cell(parts, |end| _bzhi_u64(mask, end).count_ones())
+}
+
 #[target_feature(enable = "avx512f,avx512bw,popcnt")]
 #[inline]
 fn count_below_number(thresholds: &[u8; 64], number: u32) -> usize {
@@ -187,12 +191,6 @@ fn count_below_number(thresholds: &[u8; 64], number: u32) -> usize {
 #[inline]
 fn row_of([low, high]: [u64; 2]) -> __m512i {
     _mm512_broadcast_i32x4(_mm_set_epi64x(high.cast_signed(), low.cast_signed()))
-}
-
-#[target_feature(enable = "bmi2,popcnt")]
-#[inline]
-fn ones_before(bits: u64, end: u32) -> u32 {
-    _bzhi_u64(bits, end).count_ones()
 }
 
 #[target_feature(enable = "avx512f")]

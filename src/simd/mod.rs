@@ -105,6 +105,24 @@ pub(crate) trait Kernel {
 /// How many packets are on their way together.
 pub(crate) const TOGETHER: usize = 16;
 
+/// The most words that a grid splits.
+pub(crate) const GRID_WORDS: usize = 4;
+
+/// Lines of thresholds of a grid.
+pub(crate) const GRID_LINES: usize = 3;
+
+/// Thresholds, and beside each of them the index of its word.
+pub(crate) type Grid = [[[u8; 64]; GRID_LINES]; 2];
+
+/// What a grid says of one word.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Part {
+    /// How many thresholds there are up to its last one.
+    pub(crate) end: u32,
+    /// How many cells lie between two of its thresholds.
+    pub(crate) stride: u32,
+}
+
 /// What a backend can do. Numbers in byte arrays are little-endian.
 pub(crate) trait Lanes: Copy {
     /// Eight numbers of 64 bits.
@@ -128,19 +146,15 @@ pub(crate) trait Lanes: Copy {
     /// The same for a word itself.
     fn count_below_number(self, thresholds: &[u8; 64], number: u32) -> usize;
 
-    /// For each of 16 thresholds whether it is below the word with the index in `picks`, modulo 16:
-    /// bit `i` for threshold `i`.
-    fn below(self, thresholds: &[u8; 64], picks: &[u8; 64], words: Self::Words) -> u16;
+    /// For each part of a grid how many of its thresholds are below its word, times its stride: the
+    /// sum. The word's index, modulo 16, stands beside each threshold.
+    fn cell(self, grid: &Grid, parts: &[Part], words: Self::Words) -> u32;
 
     /// Those halves of the words that `picks` names, modulo 32: the low half of the first is 0.
     fn row(self, words: Self::Words, picks: [u8; 8]) -> Self::Row;
 
     /// Eight halves, four in each number, the first one lowest.
     fn row_of(self, halves: [u64; 2]) -> Self::Row;
-
-    /// How many of the lowest `end` bits are set; all that are if there are no more than `end`, which
-    /// is at most 64.
-    fn ones_before(self, bits: u64, end: u32) -> u32;
 
     /// The four words of each row, the lower half of the first number first: a column for each.
     fn spread(self, rows: &[[u64; 2]; TOGETHER]) -> [[u32; TOGETHER]; 4];
@@ -179,6 +193,18 @@ pub(crate) trait Lanes: Copy {
     fn xor(self, a: Self::Longs, b: Self::Longs) -> Self::Longs;
 
     fn rotate_left<const BITS: u32>(self, words: Self::Longs) -> Self::Longs;
+}
+
+/// The same from a function that says how many thresholds before a place are below their words.
+#[inline(always)]
+fn cell(parts: &[Part], below_before: impl Fn(u32) -> u32) -> u32 {
+    let (mut cell, mut before) = (0u32, 0);
+    for part in parts {
+        let up_to_end = below_before(part.end);
+        cell = cell.wrapping_add(up_to_end.wrapping_sub(before).wrapping_mul(part.stride));
+        before = up_to_end;
+    }
+    cell
 }
 
 /// Eight halves of words, four in each number.

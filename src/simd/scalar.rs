@@ -1,4 +1,4 @@
-use super::{Kernel, Lanes, TOGETHER};
+use super::{Grid, Kernel, Lanes, Part, TOGETHER};
 
 /// Out of line like the other backends, so that choosing among them is all that callers inline.
 #[inline(never)]
@@ -39,11 +39,6 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn ones_before(self, bits: u64, end: u32) -> u32 {
-        (bits & !u64::MAX.checked_shl(end).unwrap_or(0)).count_ones()
-    }
-
-    #[inline(always)]
     fn spread(self, rows: &[[u64; 2]; TOGETHER]) -> [[u32; TOGETHER]; 4] {
         let mut columns = [[0; TOGETHER]; 4];
         for (i, [low, high]) in rows.iter().enumerate() {
@@ -80,13 +75,19 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn below(self, thresholds: &[u8; 64], picks: &[u8; 64], words: [u32; 16]) -> u16 {
-        let lanes = thresholds.as_chunks().0.iter().zip(picks.as_chunks().0);
-        let below = lanes.enumerate().map(|(i, (threshold, pick))| {
-            let word = words.get(u32::from_le_bytes(*pick) as usize % 16).map_or(0, |word| *word);
-            u16::from(u32::from_le_bytes(*threshold) < word) << i
-        });
-        below.fold(0, |mask, bit| mask | bit)
+    fn cell(self, [thresholds, picks]: &Grid, parts: &[Part], words: [u32; 16]) -> u32 {
+        let thresholds = thresholds.as_flattened().as_chunks::<4>().0;
+        let picks = picks.as_flattened().as_chunks::<4>().0;
+        let (mut cell, mut first) = (0u32, 0);
+        for part in parts {
+            let own = thresholds.get(first..part.end as usize).unwrap_or_default();
+            let pick = picks.get(first).map_or(0, |pick| u32::from_le_bytes(*pick));
+            let word = words.get(pick as usize % 16).map_or(0, |word| *word);
+            let below = own.iter().map(|bytes| u32::from(u32::from_le_bytes(*bytes) < word));
+            cell = cell.wrapping_add(below.sum::<u32>().wrapping_mul(part.stride));
+            first = part.end as usize;
+        }
+        cell
     }
 
     #[inline(always)]

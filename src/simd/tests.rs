@@ -23,10 +23,14 @@ impl Naive {
         Self::u32s(thresholds).iter().filter(|threshold| **threshold < value).count()
     }
 
-    fn below(thresholds: &[u8; 64], picks: &[u8; 64], words: &[u32; 16]) -> u16 {
-        let pairs = Self::u32s(thresholds).into_iter().zip(Self::u32s(picks));
-        let below = pairs.map(|(threshold, pick)| threshold < words[pick as usize % 16]);
-        below.enumerate().map(|(i, below)| u16::from(below) << i).sum()
+    fn cell(thresholds: &[u8], words: &[u32], parts: &[Part]) -> u32 {
+        let mut first = 0;
+        let counts = parts.iter().zip(words).map(|(part, word)| {
+            let own = &Self::u32s(thresholds)[first..part.end as usize];
+            first = part.end as usize;
+            own.iter().filter(|threshold| *threshold < word).count() as u32 * part.stride
+        });
+        counts.sum()
     }
 
     /// For four boxes of eight spans whether the first seven hold the halves.
@@ -58,7 +62,7 @@ fn agrees<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64], picks: &[u8; 64]) {
     for value in [0, 1, u32::MAX, Naive::u32s(a)[3]] {
         assert_eq!(lanes.count_below_number(a, value), Naive::count_below(a, value));
     }
-    assert_eq!(lanes.below(a, picks, packed), Naive::below(a, picks, &words));
+    cells_agree(lanes, [a, b, picks], packed, &words);
     for mask in [0, u32::MAX, u32::MAX << 20, 0xff, Naive::u32s(a)[0]] {
         for wanted in [Naive::u32s(a)[1], words[0], words[7], words[8], words[15]] {
             let equal: u16 =
@@ -68,6 +72,32 @@ fn agrees<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64], picks: &[u8; 64]) {
     }
     rows_agree(lanes, a, b, picks);
     columns_agree(lanes, a, b);
+}
+
+/// Parts of all lengths, empty ones too.
+fn cells_agree<L: Lanes>(
+    lanes: L,
+    thresholds: [&[u8; 64]; GRID_LINES],
+    packed: L::Words,
+    words: &[u32; 16],
+) {
+    let [a, _, picks] = thresholds;
+    let end = |part: usize| u32::from(a[part]) % (16 * GRID_LINES as u32 + 1);
+    let mut parts: [Part; GRID_WORDS] =
+        core::array::from_fn(|part| Part { end: end(part), stride: 10_u32.pow(2 * part as u32) });
+    parts.sort_by_key(|part| part.end);
+    let word = |part: usize| usize::from(picks[part]) % 16;
+    let mut beside = [[0; 64]; GRID_LINES];
+    for (place, pick) in beside.as_flattened_mut().as_chunks_mut().0.iter_mut().enumerate() {
+        let part = parts.iter().position(|part| place < part.end as usize);
+        *pick = (part.map_or(0, word) as u32 + 16).to_le_bytes();
+    }
+    let grid = [thresholds.map(|line| *line), beside];
+    let values: [u32; GRID_WORDS] = core::array::from_fn(|part| words[word(part)]);
+    for count in 0..=GRID_WORDS {
+        let expected = Naive::cell(grid[0].as_flattened(), &values, &parts[..count]);
+        assert_eq!(lanes.cell(&grid, &parts[..count], packed), expected);
+    }
 }
 
 fn rows_agree<L: Lanes>(lanes: L, a: &[u8; 64], b: &[u8; 64], picks: &[u8; 64]) {
@@ -123,10 +153,6 @@ fn calculates<L: Lanes>(lanes: L, a: [u64; 8], b: [u64; 8]) {
     let pairs = |of: fn(u64, u64) -> u64| core::array::from_fn(|i| of(a[i], b[i]));
     let (words, others) = (lanes.longs(&a), lanes.longs(&b));
     assert_eq!(lanes.long_numbers(words), a);
-    for end in 0..=64 {
-        let ones = (0..end).filter(|bit| a[0] >> bit & 1 == 1).count();
-        assert_eq!(lanes.ones_before(a[0], end), ones as u32);
-    }
     assert_eq!(lanes.long_numbers(lanes.wrapping_add(words, others)), pairs(u64::wrapping_add));
     assert_eq!(lanes.long_numbers(lanes.xor(words, others)), pairs(|a, b| a ^ b));
     assert_eq!(lanes.long_numbers(lanes.rotate_left::<0>(words)), a);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::boxes::Boxes;
 use super::forest::Forest;
 use super::grow::Node;
-use crate::tree::lookup::find::GRID_LINES;
+use crate::simd::GRID_LINES;
 use crate::tree::lookup::leaf::BLOCK_BOXES;
 use crate::tree::lookup::words::WORDS;
 

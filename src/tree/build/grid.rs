@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::boxes::{Boxes, Span, anything};
 use super::estimate::Points;
-use crate::tree::lookup::find::{GRID_LINES, GRID_WORDS};
+use crate::simd::{GRID_LINES, GRID_WORDS};
 use crate::tree::lookup::words::WORDS;
 
 /// The most thresholds of a grid.

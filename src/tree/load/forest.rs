@@ -3,7 +3,8 @@
 use core::ops::Range;
 
 use super::{Chain, Checker, ImageError};
-use crate::tree::lookup::find::{GRID_LINES, GRID_WORDS, ROOT_WORDS, is_leaf};
+use crate::simd::{GRID_LINES, GRID_WORDS};
+use crate::tree::lookup::find::{ROOT_WORDS, is_leaf};
 use crate::tree::lookup::image::{CHECKED, MAX_RULES, MAX_TREES, NODE_BYTES, PLAIN, RECORD, WIDE};
 use crate::tree::lookup::leaf::{BLOCK_BOXES, GO, LINE, MAX_PASSES, TESTED};
 use crate::tree::lookup::words::WORDS;

@@ -7,17 +7,11 @@ use super::subject::{Judged, Subject};
 use super::words::WORDS;
 use super::words::Words;
 use crate::packet::Family;
-use crate::simd::{Kernel, Lanes, TOGETHER};
+use crate::simd::{GRID_LINES, GRID_WORDS, Grid, Kernel, Lanes, Part, TOGETHER};
 use crate::tree::members::Members;
 
 /// More steps than any tree has, and more leaves than go on with each other.
 const MAX_STEPS: usize = 1 << 20;
-
-/// Lines of thresholds of a grid.
-pub(in crate::tree) const GRID_LINES: usize = 3;
-
-/// The most words that a grid splits.
-pub(in crate::tree) const GRID_WORDS: usize = 4;
 
 /// Words that a forest says of a tree.
 pub(in crate::tree) const ROOT_WORDS: usize = 5 + 3 * GRID_WORDS;
@@ -43,10 +37,8 @@ pub(in crate::tree) struct Root {
     pub(super) blocks: usize,
     /// How many words its root splits at once; 0 if it is no grid.
     words: usize,
-    /// For each of them how many thresholds there are up to its last one.
-    ends: [u32; GRID_WORDS],
-    /// For each of them how many cells a part has.
-    strides: [u32; GRID_WORDS],
+    /// What it says of each of them.
+    parts: [Part; GRID_WORDS],
     /// Its first rule's entry.
     pub(in crate::tree) first: u32,
 }
@@ -160,16 +152,16 @@ impl Kernel for Find<'_> {
 impl Root {
     pub(in crate::tree) fn read(image: Image<'_>, at: usize) -> Self {
         let word = |i| image.word(at.saturating_add(i));
+        let part = |i| {
+            let mask = u64::from(word(4 + 3 * i)) | u64::from(word(5 + 3 * i)) << 32;
+            Part { end: u64::BITS - mask.leading_zeros(), stride: word(6 + 3 * i) }
+        };
         Self {
             reference: word(0),
             depth: word(1),
             blocks: (word(2) as usize).min(GO),
             words: word(3) as usize,
-            ends: core::array::from_fn(|i| {
-                let mask = u64::from(word(4 + 3 * i)) | u64::from(word(5 + 3 * i)) << 32;
-                u64::BITS - mask.leading_zeros()
-            }),
-            strides: core::array::from_fn(|i| word(6 + 3 * i)),
+            parts: core::array::from_fn(part),
             first: word(ROOT_WORDS - 1),
         }
     }
@@ -177,22 +169,8 @@ impl Root {
     /// The word of the image with the reference of the packet's cell.
     #[inline(always)]
     fn cell<L: Lanes>(&self, image: Image<'_>, lanes: L, words: L::Words) -> u32 {
-        let Some(lines) = self.lines(image) else { return 0 };
-        let mut below = 0;
-        let [thresholds, picks] = lines;
-        for (i, (thresholds, picks)) in thresholds.iter().zip(picks).enumerate() {
-            below |= u64::from(lanes.below(thresholds, picks, words)) << (16 * i);
-        }
-        let (mut cell, mut before) = (self.first_cell(), 0);
-        for (i, (end, stride)) in self.ends.iter().zip(&self.strides).enumerate() {
-            if i == self.words {
-                break;
-            }
-            let up_to_end = lanes.ones_before(below, *end);
-            cell = cell.wrapping_add(up_to_end.wrapping_sub(before).wrapping_mul(*stride));
-            before = up_to_end;
-        }
-        cell
+        let Some(grid) = self.lines(image) else { return 0 };
+        self.first_cell().wrapping_add(lanes.cell(grid, self.parts(), words))
     }
 
     /// The same for several packets: `columns` has for each word that of every packet.
@@ -208,19 +186,19 @@ impl Root {
         let (thresholds, picks) =
             (thresholds.as_flattened().as_chunks::<4>().0, picks.as_flattened().as_chunks::<4>().0);
         let mut first = 0;
-        for (end, stride) in self.ends.iter().zip(&self.strides).take(self.words) {
-            let own = thresholds.get(first..*end as usize).unwrap_or_default();
+        for part in self.parts() {
+            let own = thresholds.get(first..part.end as usize).unwrap_or_default();
             let word = picks.get(first).map(|word| u32::from_le_bytes(*word) as usize % WORDS);
             let Some(column) = word.and_then(|word| columns.get(word)) else { continue };
             let column = lanes.column(column);
             let mut add = |threshold: &[u8; 4]| {
                 let threshold = u32::from_le_bytes(*threshold);
-                cells = lanes.add_where_below(cells, *stride, threshold, column);
+                cells = lanes.add_where_below(cells, part.stride, threshold, column);
             };
             let (fours, rest) = own.as_chunks::<4>();
             fours.iter().for_each(|four| four.iter().for_each(&mut add));
             rest.iter().for_each(&mut add);
-            first = *end as usize;
+            first = part.end as usize;
         }
         lanes.numbers(cells)
     }
@@ -228,14 +206,19 @@ impl Root {
     /// The words of the image with the references of all cells, if the root is a grid.
     pub(in crate::tree) fn all_cells(&self) -> Option<impl Iterator<Item = u32> + use<>> {
         let mut before = 0;
-        let parts = self.ends.iter().take(self.words).map(|end| {
-            let thresholds = end.saturating_sub(before);
-            before = *end;
+        let parts = self.parts().iter().map(|part| {
+            let thresholds = part.end.saturating_sub(before);
+            before = part.end;
             thresholds + 1
         });
         let first = self.first_cell();
         let count = parts.fold(1, u32::saturating_mul);
         self.is_grid().then(|| first..first.saturating_add(count))
+    }
+
+    #[inline(always)]
+    fn parts(&self) -> &[Part] {
+        self.parts.get(..self.words).unwrap_or_default()
     }
 
     /// Whether its root is a grid.
@@ -252,7 +235,7 @@ impl Root {
 
     /// A grid's lines: thresholds, and the words that they are of.
     #[inline(always)]
-    fn lines<'a>(&self, image: Image<'a>) -> Option<&'a [[[u8; 64]; GRID_LINES]; 2]> {
+    fn lines<'a>(&self, image: Image<'a>) -> Option<&'a Grid> {
         let lines: &[u8; 128 * GRID_LINES] = image.window(self.reference)?;
         lines.as_chunks().0.as_chunks().0.first_chunk()
     }
