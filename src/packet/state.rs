@@ -137,6 +137,11 @@ impl ConnStatus {
         Self(0)
     }
 
+    /// Of [`bits`](Self::bits).
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
     /// The same with a flag set or not set.
     #[must_use]
     #[inline]

@@ -3,7 +3,7 @@
 use super::actions::Actions;
 use super::lookup::batch::FirstOfEach;
 use super::lookup::follow::Verdict;
-use super::lookup::subject::Judged;
+use super::lookup::subject::{Judged, Placed};
 use super::{Compiled, Members, decision};
 #[cfg(feature = "alloc")]
 use crate::packet::Tracked;
@@ -27,7 +27,7 @@ impl<T: Actions> Compiled<'_, T> {
         packets: &[Packet],
         decisions: &mut [Decision<'m, T::Action>],
     ) {
-        let judged = |packet| (packet, None);
+        let judged = |packet| Placed::new(packet, None);
         self.each_into(packets, decisions, members, judged, |action, rule, packet: &Packet| {
             decision(action, rule, None, packet.fragment, packet.malformed)
         });
@@ -56,14 +56,20 @@ impl<T: Actions> Compiled<'_, T> {
         tracked: impl Fn(usize) -> Tracked,
         mut decided: impl FnMut(usize, Decision<'m, T::Action>),
     ) {
-        let judged = |i, packet| (packet, Some(tracked(i)));
+        let judged = |i, packet| Placed::new(packet, Some(tracked(i)));
         self.first_of_each(packets, judged, |start, packets: &[Packet], entries| {
             for (i, (packet, entry)) in (start..).zip(packets.iter().zip(entries)) {
                 let tracked = Some(tracked(i));
-                self.verdict(*entry, (packet, tracked), &self.members, &mut |_, _| {}, |verdict| {
-                    let (fragment, malformed) = (packet.fragment, packet.malformed);
-                    decided(i, self.decision(verdict, tracked, fragment, malformed));
-                });
+                self.verdict(
+                    *entry,
+                    Placed::new(packet, tracked),
+                    &self.members,
+                    &mut |_, _| {},
+                    |verdict| {
+                        let (fragment, malformed) = (packet.fragment, packet.malformed);
+                        decided(i, self.decision(verdict, tracked, fragment, malformed));
+                    },
+                );
             }
         });
     }

@@ -1,6 +1,6 @@
 use super::lookup::find::{Find, Roots};
 use super::lookup::image::{NOTHING, RECORD};
-use super::lookup::subject::Judged;
+use super::lookup::subject::{Judged, Placed};
 use super::{Actions, Compiled, Members};
 use crate::packet::{Packet, Tracked};
 use crate::rule::{ChainId, RuleId};
@@ -32,8 +32,8 @@ impl<T: Actions> Compiled<'_, T> {
         tracked: Option<Tracked>,
         members: &Members,
     ) -> (Option<RuleId>, &T::Action) {
-        let judged = (packet, tracked);
-        self.verdict(self.first(judged), judged, members, &mut |_, _| {}, |verdict| {
+        let judged = Placed::new(packet, tracked);
+        self.judge(judged, members, &mut |_, _| {}, |verdict| {
             (verdict.rule, self.actions.numbered(verdict.action))
         })
     }
@@ -47,7 +47,7 @@ impl<T: Actions> Compiled<'_, T> {
         least: u32,
         mark: u32,
     ) -> Option<FirstAt<'_, T::Action>> {
-        let judged = (packet, tracked);
+        let judged = Placed::new(packet, tracked);
         let (image, words, subject) = (self.image.view(), &judged.words(), &judged.subject());
         let roots = &match chain {
             ChainId::BASE => *self.roots(words.family),

@@ -19,6 +19,7 @@ mod store;
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
+use core::hint::select_unpredictable;
 
 #[cfg(feature = "alloc")]
 pub(crate) use self::first_at::FirstAt;
@@ -33,11 +34,11 @@ pub(crate) use self::actions::Any;
 pub(crate) use self::actions::Own;
 use self::bytes::Bytes;
 use self::load::Loaded;
-use self::lookup::find::{Find, First, Roots};
+use self::lookup::find::{Find, First, FirstTwo, Roots};
 use self::lookup::follow::{Follow, Verdict};
 use self::lookup::image::{CHECKED, DEFAULT_ACTION, RECORD};
-use self::lookup::subject::{Judged, Subject};
-use self::lookup::words::Words;
+use self::lookup::leaf::UNUSUAL;
+use self::lookup::subject::{Judged, Placed};
 #[cfg(feature = "alloc")]
 use crate::Config;
 use crate::packet::{Family, FlowKey, Fragment, Malformed, Packet, Tracked};
@@ -125,7 +126,7 @@ impl<'a, A> Compiled<'a, Any<'a, A>> {
 
 impl<'a, T> Compiled<'a, T> {
     fn of(image: Bytes<'a>, actions: T, backend: Option<Backend>) -> Self {
-        let base = [Family::V4, Family::V6].map(|family| Roots::read(image.view(), 0, family));
+        let base = [Family::V4, Family::V6].map(|family| Roots::of_base(image.view(), family));
         let members = Members::default();
         Self { image, actions, members, base, chosen: Chosen::new(backend) }
     }
@@ -162,17 +163,14 @@ impl<T: Actions> Compiled<'_, T> {
         tracked: Option<Tracked>,
         seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Decision<'_, T::Action> {
-        let judged = (packet, tracked);
-        let entry = self.first(judged);
-        self.verdict(entry, judged, &self.members, seen, |verdict| {
+        self.judge(Placed::new(packet, tracked), &self.members, seen, |verdict| {
             self.decision(verdict, tracked, packet.fragment, packet.malformed)
         })
     }
 
     #[inline]
     pub(crate) fn decide_key(&self, key: &FlowKey) -> Decision<'_, T::Action> {
-        let entry = self.first(key);
-        self.verdict(entry, key, &self.members, &mut |_, _| {}, |verdict| {
+        self.judge(key, &self.members, &mut |_, _| {}, |verdict| {
             self.decision(verdict, None, Fragment::Whole, None)
         })
     }
@@ -223,6 +221,21 @@ impl<T: Actions> Compiled<'_, T> {
         Stats::of(self.image.view(), self.memory_bytes())
     }
 
+    /// Calls `then` with the verdict.
+    #[inline(always)]
+    fn judge<R>(
+        &self,
+        judged: impl Judged,
+        members: &Members,
+        seen: &mut dyn FnMut(RuleId, Effect),
+        mut then: impl FnMut(Verdict) -> R,
+    ) -> R {
+        if self.roots(judged.family()).are_checked() {
+            return then(self.check(judged, members, seen));
+        }
+        self.verdict(self.first(judged), judged, members, seen, then)
+    }
+
     /// The entry of the first rule of the base chain that matches, that there is
     /// none, or one that is [`CHECKED`].
     #[inline(always)]
@@ -254,24 +267,88 @@ impl<T: Actions> Compiled<'_, T> {
         if is_final(entry) {
             return then(Verdict::of_entry(entry));
         }
-        then(self.look_closer(entry, (&judged.subject(), &judged.words(), members), seen))
+        if entry & 0xff == CHECKED {
+            return then(self.check(judged, members, seen));
+        }
+        then(self.follow(entry, judged, members, seen))
     }
 
-    /// The same, where rules do more than decide, or residual checks or unusual leaves have to be
-    /// looked at.
-    #[inline(never)]
-    fn look_closer(
+    /// The verdict where rules have residual checks, or leaves are unusual.
+    ///
+    /// What a set says is no branch if the next rule simply decides: a processor goes on with the next
+    /// packet while memory answers for this one.
+    #[inline(always)]
+    fn check(
         &self,
-        entry: u32,
-        (subject, words, members): (&Subject<'_>, &Words, &Members),
+        judged: impl Judged,
+        members: &Members,
         seen: &mut dyn FnMut(RuleId, Effect),
     ) -> Verdict {
-        let (image, chosen, roots) = (self.image.view(), self.chosen, self.roots(words.family));
-        let find = Find { image, roots, subject, words, members, mark: subject.mark(), least: 0 };
-        let entry = if entry & 0xff == CHECKED { chosen.run(find) } else { entry };
-        if is_final(entry) {
-            return Verdict::of_entry(entry);
+        let (image, roots) = (self.image.view(), self.roots(judged.family()));
+        let [first, next] = match roots.are_wide() {
+            false => self.chosen.run(FirstTwo::<_, false> { image, roots, judged }),
+            true => self.chosen.run(FirstTwo::<_, true> { image, roots, judged }),
+        };
+        if is_final(first) {
+            return Verdict::of_entry(first);
         }
+        if let Some(question) = roots.question(first)
+            && is_final(next)
+        {
+            let holds = question.holds((judged.bare(), judged.words().headers), members);
+            return Verdict::of_entry(select_unpredictable(holds, question.plain, next));
+        }
+        self.check_closely([first, next], judged, members, seen)
+    }
+
+    /// The same, whatever the first rules ask.
+    #[inline(never)]
+    fn check_closely(
+        &self,
+        [first, next]: [u32; 2],
+        judged: impl Judged,
+        members: &Members,
+        seen: &mut dyn FnMut(RuleId, Effect),
+    ) -> Verdict {
+        let (image, roots) = (self.image.view(), self.roots(judged.family()));
+        let (subject, words) = (&judged.subject(), &judged.words());
+        let mark = subject.mark();
+        let find = Find { image, roots, subject, words, members, mark, least: next };
+        let entry = match [first, next] {
+            [UNUSUAL, UNUSUAL] => self.chosen.run(Find { least: 0, ..find }),
+            [first, _] if first & 0xff != CHECKED || find.checks_hold(first) => first,
+            [_, next] if next & 0xff == CHECKED => self.chosen.run(find),
+            [_, next] => next,
+        };
+        self.go_on(entry, judged, members, seen)
+    }
+
+    /// The verdict that follows from an entry of the base chain whose checks hold.
+    #[inline(always)]
+    fn go_on(
+        &self,
+        entry: u32,
+        judged: impl Judged,
+        members: &Members,
+        seen: &mut dyn FnMut(RuleId, Effect),
+    ) -> Verdict {
+        match is_final(entry) {
+            true => Verdict::of_entry(entry),
+            false => self.follow(entry, judged, members, seen),
+        }
+    }
+
+    /// The same where the rule does more than decide.
+    #[inline(never)]
+    fn follow(
+        &self,
+        entry: u32,
+        judged: impl Judged,
+        members: &Members,
+        seen: &mut dyn FnMut(RuleId, Effect),
+    ) -> Verdict {
+        let (subject, words) = (&judged.subject(), &judged.words());
+        let (image, chosen, roots) = (self.image.view(), self.chosen, self.roots(words.family));
         Follow { image, chosen, subject, words, members }.from(entry, roots, seen)
     }
 

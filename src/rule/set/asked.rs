@@ -1,7 +1,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::{InterfaceSet, Set, SetKind, Sets};
+use super::{Set, SetKind, Sets};
 use crate::packet::{Addrs, FlowKey, InterfaceId, Packet, Ports};
 use crate::rule::{AnyOf, Interfaces};
 
@@ -181,27 +181,45 @@ impl Values<'_> {
     }
 
     /// Whether a part is in a set.
-    #[inline]
     pub(crate) fn are_in(self, part: Part, set: &Set, interfaces: &Interfaces) -> bool {
+        match part.kind() {
+            SetKind::Interfaces => {
+                self.interface_of(part).is_some_and(|id| set.has_interface(id, interfaces))
+            }
+            _ => self.are_within(part, set),
+        }
+    }
+
+    /// The same for all parts but interfaces.
+    #[inline]
+    pub(crate) fn are_within(self, part: Part, set: &Set) -> bool {
         let addrs = self.addrs();
-        let is_on = |set: &InterfaceSet, id: Option<InterfaceId>| {
-            id.is_some_and(|id| set.holds_numbered(id, interfaces))
-        };
-        let has = |holds: &dyn Fn(Ports) -> bool| self.ports().is_some_and(holds);
-        match (part, set) {
-            (Part::Src, Set::Prefixes(set)) => set.contains(addrs.src()),
-            (Part::Dst, Set::Prefixes(set)) => set.contains(addrs.dst()),
-            (Part::SrcPort, Set::Ports(set)) => has(&|ports| set.contains(ports.src)),
-            (Part::DstPort, Set::Ports(set)) => has(&|ports| set.contains(ports.dst)),
-            (Part::SrcEndpoint, Set::Endpoints(set)) => {
-                has(&|ports| set.contains(addrs.src(), ports.src))
-            }
-            (Part::DstEndpoint, Set::Endpoints(set)) => {
-                has(&|ports| set.contains(addrs.dst(), ports.dst))
-            }
-            (Part::In, Set::Interfaces(set)) => is_on(set, self.interface(|p| p.in_interface)),
-            (Part::Out, Set::Interfaces(set)) => is_on(set, self.interface(|p| p.out_interface)),
+        let ports = self.ports().unwrap_or(Ports { src: 0, dst: 0 });
+        let is_within = match (part, set) {
+            (Part::Src, Set::Prefixes(set)) => match addrs {
+                Addrs::V4 { src, .. } => set.contains_v4(src.to_bits()),
+                Addrs::V6 { src, .. } => set.contains_v6(src.to_bits()),
+            },
+            (Part::Dst, Set::Prefixes(set)) => match addrs {
+                Addrs::V4 { dst, .. } => set.contains_v4(dst.to_bits()),
+                Addrs::V6 { dst, .. } => set.contains_v6(dst.to_bits()),
+            },
+            (Part::SrcPort, Set::Ports(set)) => set.contains(ports.src),
+            (Part::DstPort, Set::Ports(set)) => set.contains(ports.dst),
+            (Part::SrcEndpoint, Set::Endpoints(set)) => set.contains(addrs.src(), ports.src),
+            (Part::DstEndpoint, Set::Endpoints(set)) => set.contains(addrs.dst(), ports.dst),
             _ => false,
+        };
+        is_within & self.have(part)
+    }
+
+    /// The interface that a part is, if it is one.
+    #[inline]
+    pub(crate) fn interface_of(self, part: Part) -> Option<InterfaceId> {
+        match (part, self) {
+            (Part::In, Self::Packet(packet)) => packet.in_interface,
+            (Part::Out, Self::Packet(packet)) => packet.out_interface,
+            _ => None,
         }
     }
 
@@ -216,13 +234,6 @@ impl Values<'_> {
         match self {
             Self::Packet(packet) => packet.ports,
             Self::Key(key) => Some(Ports { src: key.src_port, dst: key.dst_port }),
-        }
-    }
-
-    fn interface(self, which: fn(&Packet) -> Option<InterfaceId>) -> Option<InterfaceId> {
-        match self {
-            Self::Packet(packet) => which(packet),
-            Self::Key(_) => None,
         }
     }
 }

@@ -2,14 +2,13 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 
-use super::prefixes::scattered;
-use super::slots::{Entry, Slots};
+use super::slots::{One, Slots, all_scattered, scattered};
 
 /// A set of pairs of an address and a port.
 ///
 /// # Complexity
 ///
-/// A lookup reads three places in memory and halves the pairs that share a slot of 65,536. Inserting
+/// A lookup reads three places in memory, and counts among the pairs that share a slot of 65,536. Inserting
 /// or removing a pair copies some 1/256 of a set of which there is an unchanged copy.
 ///
 /// # Examples
@@ -24,8 +23,8 @@ use super::slots::{Entry, Slots};
 /// ```
 #[derive(Clone, Default)]
 pub struct EndpointSet {
-    v4: Slots<V4>,
-    v6: Slots<V6>,
+    v4: Slots<One<u32>>,
+    v6: Slots<One<u128>>,
 }
 
 impl EndpointSet {
@@ -38,8 +37,8 @@ impl EndpointSet {
     #[inline]
     pub fn contains(&self, address: IpAddr, port: u16) -> bool {
         match Pair::new(address, port) {
-            Pair::V4(key, V4(number)) => self.v4.holds(key, number),
-            Pair::V6(key, V6(number)) => self.v6.holds(key, number),
+            Pair::V4(key, One(bits)) => self.v4.holds(key, bits),
+            Pair::V6(key, One(bits)) => self.v6.holds(key, bits),
         }
     }
 
@@ -71,11 +70,7 @@ impl EndpointSet {
 
     /// The pairs, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (IpAddr, u16)> + '_ {
-        let v4 = self
-            .v4
-            .iter()
-            .map(|(_, V4(number))| (IpAddr::V4(((number >> 16) as u32).into()), number as u16));
-        v4.chain(self.v6.iter().map(|(_, V6((bits, port)))| (IpAddr::V6(bits.into()), port)))
+        self.v4.iter().map(of_v4).chain(self.v6.iter().map(of_v6))
     }
 
     /// The pairs, those of IPv4 first, ascending.
@@ -126,10 +121,10 @@ impl fmt::Debug for EndpointSet {
     }
 }
 
-/// A pair and the key of its slot.
+/// A pair: the key of its slot, which the address and the port give together, and the address.
 enum Pair {
-    V4(u16, V4),
-    V6(u16, V6),
+    V4(u16, One<u32>),
+    V6(u16, One<u128>),
 }
 
 impl Pair {
@@ -137,38 +132,23 @@ impl Pair {
     fn new(address: IpAddr, port: u16) -> Self {
         match address {
             IpAddr::V4(address) => {
-                let number = u64::from(address.to_bits()) << 16 | u64::from(port);
-                Self::V4(scattered(number), V4(number))
+                let bits = address.to_bits();
+                Self::V4(scattered(bits.into()) ^ port, One(bits))
             }
             IpAddr::V6(address) => {
                 let bits = address.to_bits();
-                let [high, low] = [(bits >> 64) as u64, bits as u64];
-                let mixed = low ^ high.rotate_left(23) ^ u64::from(port).rotate_left(48);
-                Self::V6(scattered(mixed), V6((bits, port)))
+                Self::V6(all_scattered(bits) ^ port, One(bits))
             }
         }
     }
 }
 
-/// The address, and the port in the low 16 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct V4(u64);
-
-impl Entry for V4 {
-    type Number = u64;
-
-    fn span(self) -> (u64, u64) {
-        (self.0, self.0)
-    }
+/// The pair with this key and address.
+fn of_v4((key, One(bits)): (u16, One<u32>)) -> (IpAddr, u16) {
+    (IpAddr::V4(bits.into()), scattered(bits.into()) ^ key)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct V6((u128, u16));
-
-impl Entry for V6 {
-    type Number = (u128, u16);
-
-    fn span(self) -> ((u128, u16), (u128, u16)) {
-        (self.0, self.0)
-    }
+/// The pair with this key and address.
+fn of_v6((key, One(bits)): (u16, One<u128>)) -> (IpAddr, u16) {
+    (IpAddr::V6(bits.into()), all_scattered(bits) ^ key)
 }

@@ -1,7 +1,8 @@
 use core::fmt;
 
 use super::{EndpointSet, InterfaceSet, PortSet, PrefixSet};
-use crate::rule::InterfaceName;
+use crate::packet::InterfaceId;
+use crate::rule::{InterfaceName, Interfaces};
 
 /// What kind of elements a set has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +88,11 @@ impl Set {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether it is of interfaces and has the one, or each of those, that a number stands for.
+    pub(crate) fn has_interface(&self, id: InterfaceId, interfaces: &Interfaces) -> bool {
+        matches!(self, Self::Interfaces(set) if set.holds_numbered(id, interfaces))
     }
 
     /// The names of the interfaces in it.

@@ -7,7 +7,7 @@ use core::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::slots::{Entry, Slots};
+use super::slots::{Entry, One, Slots, all_scattered, scattered};
 
 /// A set of prefixes, of both IP versions. It holds an address if one of its prefixes does.
 ///
@@ -16,9 +16,10 @@ use super::slots::{Entry, Slots};
 ///
 /// # Complexity
 ///
-/// A lookup reads three places in memory for IPv4 and twice three for IPv6, and halves the prefixes
-/// that agree in the first 16 bits (IPv4), or in the first 32 or 48 (IPv6). Inserting or removing
-/// one copies some 1/256 of a set of which there is an unchanged copy.
+/// A lookup reads three places in memory for IPv4, and for IPv6 three for each of the groups of lengths
+/// that there are (32 to 47, 48 to 64, 65 to 127, 128), none of which waits for another group. Among
+/// prefixes that agree in the first 16 bits (IPv4) or in the first 32, 48 or 64 (IPv6), it halves.
+/// Inserting or removing one copies some 1/256 of a set of which there is an unchanged copy.
 ///
 /// # Examples
 ///
@@ -40,9 +41,13 @@ pub struct PrefixSet {
     /// Prefixes of IPv6 of fewer than 32 bits.
     wide: Arc<Wide>,
     /// Those of 32 to 47 bits, by their first 32.
-    sites: Slots<V6>,
-    /// Those of 48 bits and more, by their first 48.
-    nets: Slots<V6>,
+    sites: Slots<Upper>,
+    /// Those of 48 to 64 bits, by their first 48.
+    nets: Slots<Upper>,
+    /// Those of 65 to 127 bits, by their first 64.
+    parts: Slots<Part>,
+    /// Single addresses, by all their bits.
+    hosts: Slots<One<u128>>,
 }
 
 impl PrefixSet {
@@ -55,17 +60,24 @@ impl PrefixSet {
     #[inline]
     pub fn contains(&self, address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(address) => {
-                let bits = address.to_bits();
-                self.short.holds(high(bits)) || self.long.holds(high(bits), bits as u16)
-            }
-            IpAddr::V6(address) => {
-                let bits = address.to_bits();
-                self.nets.holds(net_key(bits), bits)
-                    || self.sites.holds(site_key(bits), bits)
-                    || self.wide.holds(bits)
-            }
+            IpAddr::V4(address) => self.contains_v4(address.to_bits()),
+            IpAddr::V6(address) => self.contains_v6(address.to_bits()),
         }
+    }
+
+    #[inline]
+    pub(super) fn contains_v4(&self, bits: u32) -> bool {
+        self.short.holds(high(bits)) | self.long.holds(high(bits), bits as u16)
+    }
+
+    #[inline]
+    pub(super) fn contains_v6(&self, bits: u128) -> bool {
+        let upper = upper(bits);
+        self.nets.holds(net_key(upper), upper)
+            | self.sites.holds(site_key(upper), upper)
+            | self.parts.holds(part_key(upper), bits)
+            | self.hosts.holds(host_key(bits), bits)
+            | self.wide.holds(bits)
     }
 
     /// Whether this prefix, and not only one around it, is in the set. Bits beyond its length do not
@@ -77,6 +89,8 @@ impl PrefixSet {
             Home::Wide(net) => self.wide.nets.contains(&net),
             Home::Site(key, entry) => self.sites.contains(key, entry),
             Home::Net(key, entry) => self.nets.contains(key, entry),
+            Home::Part(key, entry) => self.parts.contains(key, entry),
+            Home::Host(key, entry) => self.hosts.contains(key, entry),
         }
     }
 
@@ -88,6 +102,8 @@ impl PrefixSet {
             Home::Wide(net) => Wide::change(&mut self.wide, |nets| nets.insert(net)),
             Home::Site(key, entry) => self.sites.insert(key, entry),
             Home::Net(key, entry) => self.nets.insert(key, entry),
+            Home::Part(key, entry) => self.parts.insert(key, entry),
+            Home::Host(key, entry) => self.hosts.insert(key, entry),
         }
     }
 
@@ -99,12 +115,15 @@ impl PrefixSet {
             Home::Wide(net) => Wide::change(&mut self.wide, |nets| nets.remove(&net)),
             Home::Site(key, entry) => self.sites.remove(key, entry),
             Home::Net(key, entry) => self.nets.remove(key, entry),
+            Home::Part(key, entry) => self.parts.remove(key, entry),
+            Home::Host(key, entry) => self.hosts.remove(key, entry),
         }
     }
 
     /// How many prefixes there are.
     pub fn len(&self) -> usize {
-        let slots = self.long.len() + self.sites.len() + self.nets.len();
+        let upper = self.sites.len() + self.nets.len();
+        let slots = self.long.len() + upper + self.parts.len() + self.hosts.len();
         self.short.nets.len() + self.wide.nets.len() + slots
     }
 
@@ -117,8 +136,11 @@ impl PrefixSet {
     pub fn iter(&self) -> impl Iterator<Item = IpNet> + '_ {
         let long = self.long.iter().map(|(key, entry)| entry.net(key));
         let v4 = self.short.nets.iter().copied().chain(long).map(IpNet::V4);
-        let slots = self.sites.iter().chain(self.nets.iter()).map(|(_, entry)| entry.net());
-        v4.chain(self.wide.nets.iter().copied().chain(slots).map(IpNet::V6))
+        let upper = self.sites.iter().chain(self.nets.iter()).map(|(_, entry)| entry.net());
+        let parts = self.parts.iter().map(|(_, entry)| entry.net());
+        let hosts = self.hosts.iter().map(|(_, One(bits))| v6(bits, 128));
+        let v6 = self.wide.nets.iter().copied().chain(upper).chain(parts).chain(hosts);
+        v4.chain(v6.map(IpNet::V6))
     }
 
     /// The prefixes, those of IPv4 first, ascending.
@@ -133,6 +155,7 @@ impl PrefixSet {
 impl Extend<IpNet> for PrefixSet {
     fn extend<I: IntoIterator<Item = IpNet>>(&mut self, prefixes: I) {
         let (mut long, mut sites, mut nets) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut parts, mut hosts) = (Vec::new(), Vec::new());
         let (mut short, mut wide) = (Vec::new(), Vec::new());
         for prefix in prefixes {
             match Home::of(prefix) {
@@ -141,11 +164,15 @@ impl Extend<IpNet> for PrefixSet {
                 Home::Wide(net) => wide.push(net),
                 Home::Site(key, entry) => sites.push((key, entry)),
                 Home::Net(key, entry) => nets.push((key, entry)),
+                Home::Part(key, entry) => parts.push((key, entry)),
+                Home::Host(key, entry) => hosts.push((key, entry)),
             }
         }
         self.long.extend(long);
         self.sites.extend(sites);
         self.nets.extend(nets);
+        self.parts.extend(parts);
+        self.hosts.extend(hosts);
         if !short.is_empty() {
             Short::change(&mut self.short, |nets| nets.extend(short));
         }
@@ -183,8 +210,10 @@ enum Home {
     Short(Ipv4Net),
     Long(u16, V4),
     Wide(Ipv6Net),
-    Site(u16, V6),
-    Net(u16, V6),
+    Site(u16, Upper),
+    Net(u16, Upper),
+    Part(u16, Part),
+    Host(u16, One<u128>),
 }
 
 impl Home {
@@ -196,11 +225,14 @@ impl Home {
                 Self::Long(high(bits), V4 { low: bits as u16, len: net.prefix_len() })
             }
             IpNet::V6(net) => {
-                let entry = V6 { first: net.addr().to_bits(), len: net.prefix_len() };
-                match entry.len {
+                let (first, len) = (net.addr().to_bits(), net.prefix_len());
+                let entry = Upper { first: upper(first), len };
+                match len {
                     0..32 => Self::Wide(net),
                     32..48 => Self::Site(site_key(entry.first), entry),
-                    _ => Self::Net(net_key(entry.first), entry),
+                    48..=64 => Self::Net(net_key(entry.first), entry),
+                    65..128 => Self::Part(part_key(entry.first), Part { first, len }),
+                    _ => Self::Host(host_key(first), One(first)),
                 }
             }
         }
@@ -230,19 +262,42 @@ impl Entry for V4 {
     }
 }
 
+/// A prefix of at most 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct V6 {
+struct Upper {
+    first: u64,
+    len: u8,
+}
+
+impl Upper {
+    fn net(self) -> Ipv6Net {
+        v6(u128::from(self.first) << 64, self.len)
+    }
+}
+
+impl Entry for Upper {
+    type Number = u64;
+
+    fn span(self) -> (u64, u64) {
+        let rest = u64::MAX.checked_shr(self.len.into()).unwrap_or(0);
+        (self.first, self.first | rest)
+    }
+}
+
+/// A prefix of more than 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
     first: u128,
     len: u8,
 }
 
-impl V6 {
+impl Part {
     fn net(self) -> Ipv6Net {
-        Ipv6Net::new(self.first.into(), self.len).unwrap_or_default()
+        v6(self.first, self.len)
     }
 }
 
-impl Entry for V6 {
+impl Entry for Part {
     type Number = u128;
 
     fn span(self) -> (u128, u128) {
@@ -318,18 +373,32 @@ fn high(bits: u32) -> u16 {
     (bits >> 16) as u16
 }
 
+/// The upper half of an IPv6 address.
 #[inline]
-fn site_key(bits: u128) -> u16 {
-    scattered((bits >> 96) as u64)
+fn upper(bits: u128) -> u64 {
+    (bits >> 64) as u64
 }
 
 #[inline]
-fn net_key(bits: u128) -> u16 {
-    scattered((bits >> 80) as u64)
+fn site_key(upper: u64) -> u16 {
+    scattered(upper >> 32)
 }
 
-/// Numbers that are near each other get keys that are not.
 #[inline]
-pub(super) fn scattered(bits: u64) -> u16 {
-    (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16
+fn net_key(upper: u64) -> u16 {
+    scattered(upper >> 16)
+}
+
+#[inline]
+fn part_key(upper: u64) -> u16 {
+    scattered(upper)
+}
+
+#[inline]
+fn host_key(bits: u128) -> u16 {
+    all_scattered(bits)
+}
+
+fn v6(bits: u128, len: u8) -> Ipv6Net {
+    Ipv6Net::new(bits.into(), len).unwrap_or_default()
 }

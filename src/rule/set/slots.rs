@@ -1,19 +1,38 @@
 //! Spans of numbers in 65,536 slots, in pages that copies share until one of them changes it.
+//!
+//! A slot's spans are numbers in a row, where they begin and where they are over by turns. A number is
+//! within one if an odd count of them is not above it. Counting has no branch that depends on the
+//! answer, so that a processor looks into a set for one packet while memory answers for another.
 
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::array;
 use core::fmt::Debug;
 
 use smallvec::SmallVec;
 
+use super::edge::{AHEAD, Edge, halvings, odd_passed};
+
 /// Something that takes up a span of numbers. Of two that are not equal, one holds the other, or they
 /// have nothing in common; whoever holds another comes before it.
 pub(super) trait Entry: Copy + Ord + Debug {
-    type Number: Copy + Ord + Debug;
+    type Number: Edge;
 
     /// The first and the last number.
     fn span(self) -> (Self::Number, Self::Number);
+}
+
+/// A number alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct One<N>(pub(super) N);
+
+impl<N: Edge> Entry for One<N> {
+    type Number = N;
+
+    fn span(self) -> (N, N) {
+        (self.0, self.0)
+    }
 }
 
 /// Entries, each in the slot that its key says.
@@ -30,10 +49,12 @@ const SLOTS: usize = 256;
 /// A slot for each high byte of a key.
 #[derive(Clone, Debug)]
 struct Page<E: Entry> {
-    /// Where each slot's spans begin, and the end of the last.
+    /// Where each slot's edges begin, and the end of the last.
     starts: [u32; SLOTS + 1],
-    /// The spans of each slot, ascending, without those that others hold.
-    spans: Vec<(E::Number, E::Number)>,
+    /// Of each slot where its spans begin and are over, ascending; then [`AHEAD`] more.
+    edges: Vec<E::Number>,
+    /// How often edges have to be halved, of the slot that has most.
+    halvings: u32,
     entry_starts: [u32; SLOTS + 1],
     /// The entries of each slot in order.
     entries: Vec<E>,
@@ -133,23 +154,24 @@ impl<E: Entry> Page<E> {
             sorted.partition_point(|(key, _)| usize::from(key.to_be_bytes()[0]) < slot) as u32
         };
         let entry_starts = array::from_fn(start);
-        let mut page = Self { starts: [0; SLOTS + 1], spans: Vec::new(), entry_starts, entries };
+        let starts = [0; SLOTS + 1];
+        let mut page = Self { starts, edges: Vec::new(), halvings: 0, entry_starts, entries };
         for slot in 0..=u8::MAX {
-            let spans: SmallVec<[_; 4]> = merged(page.entries_of(slot)).collect();
-            page.spans.extend(spans);
+            let edges = edges(page.entries_of(slot));
+            page.halvings = page.halvings.max(halvings(edges.len()));
+            page.edges.extend(edges);
             if let Some(end) = page.starts.get_mut(usize::from(slot) + 1) {
-                *end = page.spans.len() as u32;
+                *end = page.edges.len() as u32;
             }
         }
+        page.edges.extend([E::Number::default(); AHEAD]);
         page
     }
 
     #[inline]
     fn holds(&self, slot: u8, number: E::Number) -> bool {
-        let spans = part(&self.spans, &self.starts, slot);
-        let before = spans.partition_point(|(first, _)| *first <= number);
-        let last = before.checked_sub(1).and_then(|last| spans.get(last));
-        last.is_some_and(|(_, last)| number <= *last)
+        let (from, to) = bounds(&self.starts, slot);
+        odd_passed(&self.edges, from..to, self.halvings, number)
     }
 
     fn entries_of(&self, slot: u8) -> &[E] {
@@ -172,30 +194,42 @@ impl<E: Entry> Page<E> {
         true
     }
 
-    /// Finds a slot's spans anew.
+    /// Finds a slot's edges anew.
     fn settle(&mut self, slot: u8) {
-        let spans: SmallVec<[_; 16]> = merged(self.entries_of(slot)).collect();
+        let edges = edges(self.entries_of(slot));
         let (from, to) = bounds(&self.starts, slot);
-        shift(&mut self.starts, slot, spans.len() as i32 - (to - from) as i32);
-        self.spans.splice(from..to, spans);
+        shift(&mut self.starts, slot, edges.len() as i32 - (to - from) as i32);
+        self.halvings = self.halvings.max(halvings(edges.len()));
+        self.edges.splice(from..to, edges);
     }
 }
 
 impl<E: Entry> Default for Page<E> {
     fn default() -> Self {
         let starts = [0; SLOTS + 1];
-        Self { starts, spans: Vec::new(), entry_starts: starts, entries: Vec::new() }
+        let edges = vec![E::Number::default(); AHEAD];
+        Self { starts, edges, halvings: 0, entry_starts: starts, entries: Vec::new() }
     }
 }
 
-/// The spans of entries that are in order, without those that others hold.
-fn merged<E: Entry>(entries: &[E]) -> impl Iterator<Item = (E::Number, E::Number)> + '_ {
+/// Where the spans of entries that are in order begin and are over, without those that others hold. One
+/// that goes on where another is over is one with it.
+fn edges<E: Entry>(entries: &[E]) -> SmallVec<[E::Number; 16]> {
+    let mut edges = SmallVec::new();
     let mut reached = None;
-    entries.iter().map(|entry| entry.span()).filter(move |(_, last)| {
-        let held = reached.is_some_and(|reached| *last <= reached);
-        reached = if held { reached } else { Some(*last) };
-        !held
-    })
+    for (first, last) in entries.iter().map(|entry| entry.span()) {
+        if reached.is_some_and(|reached| last <= reached) {
+            continue;
+        }
+        reached = Some(last);
+        if edges.last() == Some(&first) {
+            edges.pop();
+        } else {
+            edges.push(first);
+        }
+        edges.extend(last.next());
+    }
+    edges
 }
 
 #[inline]
@@ -215,4 +249,17 @@ fn shift(starts: &mut [u32; SLOTS + 1], slot: u8, by: i32) {
     for start in starts.iter_mut().skip(usize::from(slot) + 1) {
         *start = start.wrapping_add_signed(by);
     }
+}
+
+/// A key for numbers: those that are near each other get keys that are not.
+#[inline]
+pub(super) fn scattered(bits: u64) -> u16 {
+    (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16
+}
+
+/// The same for 128 bits.
+#[inline]
+pub(super) fn all_scattered(bits: u128) -> u16 {
+    let [high, low] = [(bits >> 64) as u64, bits as u64];
+    scattered(low ^ high.rotate_left(23).wrapping_mul(0xbf58_476d_1ce4_e5b9))
 }

@@ -1,7 +1,8 @@
 //! The first rule of a chain, at or after a place, that matches.
 
-use super::image::{CHECKED, Image, MAX_TREES, NODE_BYTES, NOTHING, PLAIN};
+use super::image::{CHECKED, Image, MAX_RULES, MAX_TREES, NODE_BYTES, NOTHING, PLAIN};
 use super::leaf::{self, GO, Held, PLAIN_HALVES, UNUSUAL};
+use super::question::Question;
 use super::residual;
 use super::subject::{Judged, Subject};
 use super::words::WORDS;
@@ -24,7 +25,14 @@ pub(in crate::tree) struct Roots {
     trees: [Root; MAX_TREES],
     /// The word index of the record table, 0 if no rule has a record.
     records: usize,
+    /// Whether rules have residual checks; known of the base chain.
+    checked: bool,
+    /// What the first rules ask that decide if a part of the packet is in a set; known of the base chain.
+    questions: [Question; QUESTIONS],
 }
+
+/// Rules whose questions are kept at hand.
+const QUESTIONS: usize = 4;
 
 /// A tree.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +66,39 @@ impl Roots {
             roots.wide |= tree.blocks == 0;
         }
         roots
+    }
+
+    /// Of the base chain, where it is known what residual checks rules have.
+    pub(in crate::tree) fn of_base(image: Image<'_>, family: Family) -> Self {
+        let mut roots = Self::read(image, 0, family);
+        let before = roots.records.checked_sub(1);
+        let count = before.map_or(0, |before| image.word(before)).min(MAX_RULES);
+        let mut questions = roots.questions.iter_mut();
+        for rule in 0..count {
+            let record = image.word(roots.records.saturating_add(rule as usize)) as usize;
+            if record != 0 && image.word(record.saturating_add(3)) != 0 {
+                roots.checked = true;
+                let Some(question) = Question::read(image, record, rule << 8 | CHECKED) else {
+                    continue;
+                };
+                let Some(place) = questions.next() else { break };
+                *place = question;
+            }
+        }
+        roots
+    }
+
+    /// What the rule with this entry asks of sets, if that is all that there is to it and it is among
+    /// the first that do so.
+    #[inline(always)]
+    pub(in crate::tree) fn question(&self, entry: u32) -> Option<&Question> {
+        self.questions.iter().find(|question| question.entry == entry)
+    }
+
+    /// Whether rules of the base chain have residual checks.
+    #[inline(always)]
+    pub(in crate::tree) fn are_checked(&self) -> bool {
+        self.checked
     }
 
     /// The trees, ascending by their first rules.
@@ -125,6 +166,42 @@ impl<J: Judged, const WIDE: bool> Kernel for First<'_, J, WIDE> {
             found = found.min(entry);
         }
         found
+    }
+}
+
+/// Finds the first two rules of the base chain that match, without regard to residual checks. If
+/// `WIDE`, it also searches leaves that are wide or long.
+#[derive(Clone, Copy)]
+pub(in crate::tree) struct FirstTwo<'a, J, const WIDE: bool> {
+    pub(in crate::tree) image: Image<'a>,
+    pub(in crate::tree) roots: &'a Roots,
+    pub(in crate::tree) judged: J,
+}
+
+impl<J: Judged, const WIDE: bool> Kernel for FirstTwo<'_, J, WIDE> {
+    /// Their entries, or [`NOTHING`], or [`UNUSUAL`] in both places. The second one counts if the first
+    /// is [`CHECKED`].
+    type Output = [u32; 2];
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> [u32; 2] {
+        let Self { image, roots, judged } = self;
+        let words = lanes.words(judged.words().pairs());
+        let row = lanes.row(words, PLAIN_HALVES);
+        let [mut first, mut second] = [NOTHING; 2];
+        for root in roots.trees() {
+            if root.first > if first & 0xff == CHECKED { second } else { first } {
+                break;
+            }
+            let reference = root.leaf(image, lanes, words);
+            let mut own = leaf::usual_two(image, reference, root.blocks, lanes, row);
+            if WIDE && own == [UNUSUAL; 2] {
+                own = leaf::search_two(image, reference, lanes, words);
+            }
+            second = first.max(own[0]).min(second.min(own[1]));
+            first = first.min(own[0]);
+        }
+        [first, second]
     }
 }
 
@@ -292,8 +369,9 @@ impl Find<'_> {
         None
     }
 
+    /// Whether the checks of the rule with this entry hold.
     #[inline(never)]
-    fn checks_hold(&self, entry: u32) -> bool {
+    pub(in crate::tree) fn checks_hold(&self, entry: u32) -> bool {
         let at = self.roots.record(self.image, entry);
         let count = self.image.word(at.saturating_add(3));
         let of = (self.subject, self.words, self.members);

@@ -83,6 +83,12 @@ impl Held<'_> {
         entry(self.lines, 8 * block + (place & 7))
     }
 
+    /// The same, or [`NOTHING`].
+    #[inline(always)]
+    fn entry_if_any(self) -> u32 {
+        if self.is_empty() { NOTHING } else { self.entry() }
+    }
+
     pub(in crate::tree) fn is_empty(self) -> bool {
         self.mask == 0
     }
@@ -110,13 +116,62 @@ pub(in crate::tree) fn usual<L: Lanes>(
         return UNUSUAL;
     }
     let Some(lines) = image.lines(reference) else { return NOTHING };
-    let mut mask = 0;
-    for (i, [first, last]) in lines.as_chunks::<2>().0.iter().take(usual).enumerate() {
-        mask |= u64::from(lanes.holding(first, last, row)) << (8 * i);
-    }
-    let place = (mask & mask >> 1 & FIRST_OF_TWO).trailing_zeros() as usize;
+    let place = holding(lines, usual, lanes, row).trailing_zeros() as usize;
     let entry = entry(lines, place);
     if place < 8 * (more + 1) { entry } else { NOTHING }
+}
+
+/// Of a plain leaf's first blocks the boxes that hold a packet, a bit for each in the lower one of two.
+#[inline(always)]
+fn holding<L: Lanes>(lines: &[[u8; LINE]; GO_LINES], blocks: usize, lanes: L, row: L::Row) -> u64 {
+    let mut mask = 0;
+    for (i, [first, last]) in lines.as_chunks::<2>().0.iter().take(blocks).enumerate() {
+        mask |= u64::from(lanes.holding(first, last, row)) << (8 * i);
+    }
+    mask & mask >> 1 & FIRST_OF_TWO
+}
+
+/// The entries of the first two of a leaf's boxes that hold a packet, [`NOTHING`] where there are none;
+/// or [`UNUSUAL`] twice as [`usual`] gives it.
+#[inline(always)]
+pub(in crate::tree) fn usual_two<L: Lanes>(
+    image: Image<'_>,
+    reference: u32,
+    usual: usize,
+    lanes: L,
+    row: L::Row,
+) -> [u32; 2] {
+    let more = (reference & 63).wrapping_sub(PLAIN) as usize;
+    if more >= usual {
+        return [UNUSUAL; 2];
+    }
+    let Some(lines) = image.lines(reference) else { return [NOTHING; 2] };
+    let mask = holding(lines, usual, lanes, row);
+    let places = [mask, mask & mask.wrapping_sub(1)].map(|mask| mask.trailing_zeros() as usize);
+    places.map(|place| {
+        let entry = entry(lines, place);
+        if place < 8 * (more + 1) { entry } else { NOTHING }
+    })
+}
+
+/// The same for any leaf.
+#[inline(always)]
+pub(in crate::tree) fn search_two<L: Lanes>(
+    image: Image<'_>,
+    reference: u32,
+    lanes: L,
+    words: L::Words,
+) -> [u32; 2] {
+    let mut before = NOTHING;
+    let last = search(image, reference, lanes, words, |held| {
+        let (first, second) = (held.entry(), held.without_first().entry_if_any());
+        if before != NOTHING {
+            return Some(first);
+        }
+        before = first;
+        (second != NOTHING).then_some(second)
+    });
+    [before, last]
 }
 
 /// The entry at a place, modulo 64: eight places a block, two a box.

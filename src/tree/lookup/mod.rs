@@ -11,6 +11,7 @@ pub(in crate::tree) mod find;
 pub(in crate::tree) mod follow;
 pub(in crate::tree) mod image;
 pub(in crate::tree) mod leaf;
+pub(in crate::tree) mod question;
 pub(in crate::tree) mod residual;
 pub(in crate::tree) mod subject;
 pub(in crate::tree) mod words;

@@ -118,7 +118,8 @@ impl<'a> Check<'a> {
             }
             field::SET.. => {
                 let numbers = (0..self.count).map(|i| self.pair(i).0);
-                let within = members.hold((field - field::SET) as usize, subject, numbers);
+                let part = (field - field::SET) as usize;
+                let within = members.hold(part, subject.bare(), numbers);
                 within.is_some_and(|within| within != (self.field & NEGATED != 0))
             }
             field::WORD.. => self.has_number(u128::from(words.word((field - field::WORD) as u8))),

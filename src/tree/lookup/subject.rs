@@ -1,8 +1,8 @@
 //! What is being judged: a packet with its place in its connection, or a flow key alone.
 
 use super::residual::field;
-use super::words::Words;
-use crate::packet::{Addrs, ConnStatus, Family, FlowKey, Packet, Tracked};
+use super::words::{NO_STATE, Words};
+use crate::packet::{Addrs, ConnState, ConnStatus, Direction, Family, FlowKey, Packet, Tracked};
 
 /// What is being judged.
 pub(in crate::tree) trait Judged: Copy {
@@ -15,6 +15,11 @@ pub(in crate::tree) trait Judged: Copy {
     /// The words that trees look at.
     fn words(self) -> Words;
 
+    /// The same, without its connection.
+    fn bare<'s>(self) -> Bare<'s>
+    where
+        Self: 's;
+
     /// The same, for what looks at the rest.
     fn subject<'s>(self) -> Subject<'s>
     where
@@ -22,17 +27,38 @@ pub(in crate::tree) trait Judged: Copy {
 }
 
 /// A packet and its place in its connection.
-impl Judged for (&Packet, Option<Tracked>) {
+#[derive(Clone, Copy)]
+pub(in crate::tree) struct Placed<'p> {
+    packet: &'p Packet,
+    place: Place,
+}
+
+impl<'p> Placed<'p> {
+    #[inline(always)]
+    pub(in crate::tree) fn new(packet: &'p Packet, tracked: Option<Tracked>) -> Self {
+        Self { packet, place: Place::of(tracked) }
+    }
+}
+
+impl Judged for Placed<'_> {
     const IS_KEY: bool = false;
 
     #[inline(always)]
     fn family(self) -> Family {
-        self.0.addrs.family()
+        self.packet.addrs.family()
     }
 
     #[inline(always)]
     fn words(self) -> Words {
-        Words::of_packet(self.0, self.1)
+        Words::of_packet(self.packet, self.place.state())
+    }
+
+    #[inline(always)]
+    fn bare<'s>(self) -> Bare<'s>
+    where
+        Self: 's,
+    {
+        Bare::Packet(self.packet)
     }
 
     #[inline(always)]
@@ -40,7 +66,39 @@ impl Judged for (&Packet, Option<Tracked>) {
     where
         Self: 's,
     {
-        Subject::Packet(self.0, self.1)
+        Subject::Packet(self.packet, self.place.tracked())
+    }
+}
+
+/// An `Option<Tracked>` as one number: the state, and from bit 8 on the direction, from 16 the flags.
+///
+/// It is written and read as a whole. An option's parts are written one by one, and whoever reads them
+/// together has to wait until memory has them: a fifth of a lookup.
+#[derive(Clone, Copy)]
+struct Place(u32);
+
+impl Place {
+    #[inline(always)]
+    fn of(tracked: Option<Tracked>) -> Self {
+        let Some(Tracked { state, direction, status }) = tracked else { return Self(NO_STATE) };
+        let direction = direction.map_or(0, |direction| direction as u32 + 1);
+        Self(state as u32 | direction << 8 | u32::from(status.bits()) << 16)
+    }
+
+    #[inline(always)]
+    fn state(self) -> u32 {
+        self.0 & 0xff
+    }
+
+    fn tracked(self) -> Option<Tracked> {
+        let state = *ConnState::ALL.get(self.state() as usize)?;
+        let direction = match self.0 >> 8 & 0xff {
+            0 => None,
+            1 => Some(Direction::Original),
+            _ => Some(Direction::Reply),
+        };
+        let status = ConnStatus::from_bits((self.0 >> 16) as u8);
+        Some(Tracked::new(state, direction).with_status(status))
     }
 }
 
@@ -58,12 +116,28 @@ impl Judged for &FlowKey {
     }
 
     #[inline(always)]
+    fn bare<'s>(self) -> Bare<'s>
+    where
+        Self: 's,
+    {
+        Bare::Key(self)
+    }
+
+    #[inline(always)]
     fn subject<'s>(self) -> Subject<'s>
     where
         Self: 's,
     {
         Subject::Key(self)
     }
+}
+
+/// What has the parts that may be in named sets.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "alloc"), expect(dead_code, reason = "no sets without an allocator"))]
+pub(in crate::tree) enum Bare<'p> {
+    Packet(&'p Packet),
+    Key(&'p FlowKey),
 }
 
 /// What residual checks look at.
@@ -73,7 +147,14 @@ pub(in crate::tree) enum Subject<'p> {
     Key(&'p FlowKey),
 }
 
-impl Subject<'_> {
+impl<'p> Subject<'p> {
+    pub(in crate::tree) fn bare(&self) -> Bare<'p> {
+        match *self {
+            Self::Packet(packet, _) => Bare::Packet(packet),
+            Self::Key(key) => Bare::Key(key),
+        }
+    }
+
     #[inline(always)]
     pub(in crate::tree) fn mark(&self) -> u32 {
         self.packet().map_or(0, |packet| packet.mark)

@@ -1,4 +1,4 @@
-use crate::packet::{Addrs, Family, FlowKey, InterfaceId, Packet, Ports, Protocol, Tracked};
+use crate::packet::{Addrs, Family, FlowKey, InterfaceId, Packet, Ports, Protocol};
 
 /// The source address: one word in IPv4; in IPv6 four, the most significant one first.
 pub(in crate::tree) const SRC: usize = 0;
@@ -76,8 +76,7 @@ impl Words {
     };
 
     #[inline(always)]
-    pub(in crate::tree) fn of_packet(packet: &Packet, tracked: Option<Tracked>) -> Self {
-        let state = tracked.map_or(NO_STATE, |tracked| tracked.state as u32);
+    pub(in crate::tree) fn of_packet(packet: &Packet, state: u32) -> Self {
         let number = |interface: Option<InterfaceId>| interface.map_or(NO_INTERFACE, |id| id.0);
         let interfaces = [packet.in_interface, packet.out_interface].map(number);
         let message = packet.icmp_message();

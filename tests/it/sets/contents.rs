@@ -55,6 +55,45 @@ fn check(rng: &mut Rng, set: &PrefixSet, list: &BTreeSet<IpNet>) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// Many in one slot: what is halved, and what is compared at once, at every size.
+    #[test]
+    fn crowded_prefixes_are_held_as_in_a_list(seed in seeds()) {
+        let mut rng = Rng::new(seed);
+        let v6 = rng.percent(50);
+        let (count, shift) = (1 + rng.below(90), rng.pick(&[0, 3, 8, 16, 40, 64]));
+        let net = |rng: &mut Rng| {
+            let number = u128::from(rng.number() & 0xff);
+            match v6 {
+                true => {
+                    let address = (0x2001_0db8 << 96) | number << shift;
+                    let length = 128 - (shift as u8 + rng.below(3) as u8).min(80);
+                    IpNet::new(Ipv6Addr::from_bits(address).into(), length).unwrap().trunc()
+                }
+                false => {
+                    let address = 0x0a01_0000 | (number as u32) << (shift % 9);
+                    let length = 32 - (shift % 9) as u8 - rng.below(3) as u8;
+                    IpNet::new(Ipv4Addr::from_bits(address).into(), length).unwrap().trunc()
+                }
+            }
+        };
+        let nets: Vec<IpNet> = (0..count).map(|_| net(&mut rng)).collect();
+        let at_once: PrefixSet = nets.iter().copied().collect();
+        let mut one_by_one = PrefixSet::new();
+        nets.iter().for_each(|net| _ = one_by_one.insert(*net));
+        let mut list: BTreeSet<IpNet> = nets.iter().copied().collect();
+        check(&mut rng, &at_once, &list);
+        check(&mut rng, &one_by_one, &list);
+        for net in nets.iter().step_by(2) {
+            prop_assert_eq!(one_by_one.remove(*net), list.remove(net));
+        }
+        check(&mut rng, &one_by_one, &list);
+        prop_assert_eq!(&one_by_one, &list.iter().copied().collect());
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
 
     #[test]
