@@ -24,10 +24,7 @@ impl Forest {
             return Self::of(boxes, [(Node::Leaf(all.clone()), all)]);
         }
         let points = Points::new(boxes);
-        let ways = WAYS.iter().filter(|way| {
-            let most = if way.habit.reach < 1.0 { MOST_TO_SEND } else { MOST_FOR_GRIDS };
-            way.habit.cells == 0.0 || boxes.len() <= most
-        });
+        let ways = WAYS.iter().filter(|way| boxes.len() <= way.most);
         let ways = ways.filter_map(|way| way.plant(boxes, &points, &all, budget));
         let priced = ways.map(|forest| (points.price(boxes, &forest, budget), forest));
         let best = priced.min_by(|(a, _), (b, _)| a.total_cmp(b));
@@ -50,6 +47,8 @@ const FEW: usize = 16;
 struct Way {
     groups: Groups,
     habit: Habit,
+    /// It is tried for so many boxes at most.
+    most: usize,
 }
 
 /// Which boxes have a tree of their own: by which addresses they leave wide.
@@ -62,26 +61,27 @@ enum Groups {
     ByBoth,
 }
 
-const fn way(groups: Groups, cells: f64, reach: f64, copies: Copies) -> Way {
+const fn way(groups: Groups, cells: f64, reach: f64, copies: Copies, most: usize) -> Way {
     let (fill, leaf) = if matches!(copies, Copies::Budget) { (8, 12) } else { (14, 16) };
-    Way { groups, habit: Habit { reach, fill, leaf, cells, copies } }
+    Way { groups, habit: Habit { reach, fill, leaf, cells, copies }, most }
 }
 
-/// The ways that are tried.
+/// The ways that are tried. The last but one is always there.
 const WAYS: [Way; 6] = [
-    way(Groups::All, 16.0, 1.0, Copies::Budget),
-    way(Groups::ByWider, 0.5, 1.0, Copies::Each(8)),
-    way(Groups::ByBoth, 0.2, 1.0, Copies::Each(8)),
-    way(Groups::ByWider, 0.0, 1.0, Copies::Each(8)),
-    way(Groups::ByBoth, 0.0, 1.0, Copies::Each(8)),
-    way(Groups::All, 0.5, 0.3, Copies::Each(16)),
+    way(Groups::All, 16.0, 1.0, Copies::Budget, MOST_FOR_GRIDS),
+    way(Groups::ByWider, 0.5, 1.0, Copies::Each(8), MOST_FOR_GRIDS),
+    way(Groups::ByBoth, 0.2, 1.0, Copies::Each(8), MOST_FOR_GRIDS),
+    way(Groups::ByWider, 0.0, 1.0, Copies::Each(8), MOST_TO_TRY_ALL),
+    way(Groups::ByBoth, 0.0, 1.0, Copies::Each(8), usize::MAX),
+    way(Groups::All, 0.5, 0.3, Copies::Each(16), MOST_TO_TRY_ALL),
 ];
 
 /// More boxes than that are given no grids, which take long to choose and much memory.
 const MOST_FOR_GRIDS: usize = 30_000;
 
-/// More boxes than that are not sent from tree to tree: each is grown twice.
-const MOST_TO_SEND: usize = 3_000;
+/// For more boxes than that some ways are left out: one that has never been the best for so many,
+/// and the one that sends boxes from tree to tree, which grows each twice.
+const MOST_TO_TRY_ALL: usize = 3_000;
 
 impl Way {
     /// The forest, or `None` if it would take more than the budget has and there is another way.

@@ -157,10 +157,12 @@ pub(super) struct Grower<'b> {
 impl<'b> Grower<'b> {
     pub(super) fn new(boxes: &'b Boxes, points: &'b Points, habit: Habit, budget: usize) -> Self {
         let sent_on = alloc::vec![false; boxes.len()];
-        Self { boxes, points, habit, cutter: Cutter::default(), budget, room: 0, sent_on }
+        let cutter = Cutter::default();
+        Self { boxes, points, habit, cutter, budget, room: 0, sent_on }
     }
 
-    /// The tree of the boxes `ids`, which are in rule order, but for those it sends on.
+    /// The tree of the boxes `ids`, which are in rule order, but for those it sends on; `None` if it
+    /// would copy too many.
     pub(super) fn grow(&mut self, ids: Vec<u32>) -> Option<Node> {
         self.room = match self.habit.copies {
             Copies::Each(copies) => ids.len().saturating_mul(copies).max(1 << 12),
@@ -225,6 +227,9 @@ impl<'b> Grower<'b> {
             }
             cells.push(group);
         }
+        if !self.has_room_for(groups.iter().map(|(_, list)| list.len()).sum(), ids.len()) {
+            return None;
+        }
         let children = groups.into_iter().map(|(mut region, list)| {
             let node = self.node(list, &mut region, 1)?;
             Some((region, node))
@@ -233,8 +238,19 @@ impl<'b> Grower<'b> {
         Some(Node::Grid(grid, cells, children?))
     }
 
+    /// Whether a grid's lists are short enough together. What they copy is there whatever becomes of
+    /// them, so that a grid which copies much is given up before anything is grown in it.
+    fn has_room_for(&self, listed: usize, boxes: usize) -> bool {
+        match self.habit.copies {
+            Copies::Each(copies) => listed <= boxes.saturating_mul(copies / 2).max(1 << 13),
+            Copies::Budget => listed <= boxes + self.room,
+        }
+    }
+
     fn node(&mut self, mut ids: Vec<u32>, region: &mut [Span], depth: usize) -> Option<Node> {
-        ids.retain(|id| !self.sent_on[*id as usize]);
+        if self.habit.reach < 1.0 {
+            ids.retain(|id| !self.sent_on[*id as usize]);
+        }
         self.drop_hidden(&mut ids, region);
         if ids.len() <= self.habit.leaf || depth >= MAX_DEPTH {
             return Some(Node::Leaf(ids));
