@@ -68,7 +68,7 @@ impl Bench {
         let still = self.nanoseconds(|packet| _ = black_box(matcher.classify(packet)));
         println!("{}: {} rules", self.name, self.rules.len());
         println!("  compiled, never changed: {still:.1} ns a lookup");
-        for inserted in [0, 32, 64] {
+        for inserted in [0, 32, 64, 200, 1000] {
             let mut live = self.live();
             let mut random = Random::new(SEED);
             (0..inserted).for_each(|_| _ = self.insert(&mut live, &mut random));
@@ -124,11 +124,11 @@ impl Bench {
                 }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
             }
-            if !busy && live.inserted() > 32 {
+            if !busy && live.is_rebuild_due() {
                 jobs.send(live.start_rebuild()).expect("a thread that compiles");
                 busy = true;
             }
-            if live.inserted() >= 64 {
+            if live.inserted() + live.removed() > self.rules.len() / 3 {
                 thread::yield_now();
                 return 0;
             }

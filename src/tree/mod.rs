@@ -230,7 +230,7 @@ impl<T: Actions> Compiled<'_, T> {
         seen: &mut dyn FnMut(RuleId, Effect),
         mut then: impl FnMut(Verdict) -> R,
     ) -> R {
-        if self.roots(judged.family()).are_checked() {
+        if self.roots(judged.family()).ask_sets() {
             return then(self.check(judged, members, seen));
         }
         self.verdict(self.first(judged), judged, members, seen, then)

@@ -10,7 +10,7 @@ use crate::rule::{Criteria, Rule};
 /// How many rules a block has room for: one for each bit.
 pub(super) const BLOCK: usize = 64;
 
-/// Rules of an overlay and of those removed, and tables that tell which of them a packet may match: for each byte that
+/// Rules of an overlay, and tables that tell which of them a packet may match: for each byte that
 /// counts and each number that it may be, a bit for each rule that allows it.
 #[derive(Debug)]
 pub(super) struct Block<A> {
@@ -71,12 +71,6 @@ impl<A> Block<A> {
             *outline = Outline::new(entry.ordinal, &entry.rule.criteria);
         }
         self.set(place, Some(entry));
-    }
-
-    /// Lets the tables know of a rule that is not there any more.
-    pub(super) fn leave(&mut self, place: usize, criteria: &Criteria) {
-        self.used |= bit(place);
-        self.mark(criteria, bit(place), true);
     }
 
     pub(super) fn remove(&mut self, place: usize) {

@@ -4,8 +4,10 @@ use alloc::vec::Vec;
 use super::block::{BLOCK, Block, Entry};
 use super::ordinal::Ordinal;
 use super::probe::{Words, rest};
+use super::tier::{Inserted, Tier};
 use crate::packet::{Packet, Tracked};
-use crate::rule::{ChainId, Criteria, Named};
+use crate::rule::{ChainId, Named};
+use crate::tree::Members;
 
 /// How a chain differs from that of the base.
 #[derive(Debug)]
@@ -14,7 +16,13 @@ pub(super) struct Delta<A> {
     /// A bit for each rule of the base that was removed.
     removed: Arc<Vec<u64>>,
     blocks: Vec<Arc<Block<A>>>,
+    /// How many rules the blocks have.
+    loose: usize,
+    tier: Option<Tier<A>>,
 }
+
+/// Added to the slot of a rule in the tier.
+const IN_TIER: u32 = 1 << 31;
 
 /// What is asked of the inserted rules.
 #[derive(Clone, Copy)]
@@ -26,7 +34,7 @@ pub(super) struct Asked<'p> {
 
 impl<A> Delta<A> {
     pub(super) fn new(chain: ChainId) -> Self {
-        Self { chain, removed: Arc::default(), blocks: Vec::new() }
+        Self { chain, removed: Arc::default(), blocks: Vec::new(), loose: 0, tier: None }
     }
 
     pub(super) fn is_removed(&self, index: u32) -> bool {
@@ -63,16 +71,72 @@ impl<A> Delta<A> {
         (self.removed.len() * 64 + count) as u32
     }
 
-    /// Whether some rule that was inserted or removed may match: if not, none does.
+    /// How many inserted rules are looked at one by one.
+    pub(super) fn loose(&self) -> usize {
+        self.loose
+    }
+
+    /// What the first rule of the tier is that matches, there or removed.
+    #[inline(always)]
+    pub(super) fn tier_first(
+        &self,
+        packet: &Packet,
+        tracked: Option<Tracked>,
+        members: &Members,
+    ) -> Option<u32> {
+        self.tier.as_ref()?.first(packet, tracked, members)
+    }
+
+    /// Whether some rule in a block may match: if not, none does.
     #[inline(always)]
     pub(super) fn may_match(&self, packet: &Packet) -> bool {
         let words = Words::new(packet);
         self.blocks.iter().any(|block| block.may_match(&words, packet))
     }
 
-    /// The first inserted rule between two places that matches; none has an ordinal of the base.
+    /// The first inserted rule between two places that matches, given that of the tier; none has an
+    /// ordinal of the base.
     #[inline]
-    pub(super) fn first(
+    pub(super) fn first<'d>(
+        &'d self,
+        asked: &Asked<'_>,
+        mark: u32,
+        after: Option<Ordinal>,
+        before: Ordinal,
+        tier: Option<Inserted<'d, A>>,
+    ) -> Option<Inserted<'d, A>> {
+        let before = tier.as_ref().map_or(before, |rule| rule.ordinal);
+        match self.first_loose(asked, mark, after, before) {
+            Some(Entry { ordinal, key, rule }) => {
+                Some(Inserted { ordinal: *ordinal, key: *key, rule })
+            }
+            None => tier,
+        }
+    }
+
+    /// The rule of the tier at a place that matches or, if that was removed, the next one, if it stands
+    /// before another rule.
+    pub(super) fn tier_from(
+        &self,
+        of: (&Packet, Option<Tracked>, &Members),
+        place: u32,
+        before: Ordinal,
+    ) -> Option<Inserted<'_, A>> {
+        self.tier.as_ref()?.from(of, place, before)
+    }
+
+    /// The first rule of the tier between two places that matches.
+    pub(super) fn tier_between(
+        &self,
+        of: (&Packet, Option<Tracked>, &Members),
+        after: Option<Ordinal>,
+        before: Ordinal,
+    ) -> Option<Inserted<'_, A>> {
+        self.tier.as_ref()?.between(of, after, before)
+    }
+
+    #[inline]
+    fn first_loose(
         &self,
         asked: &Asked<'_>,
         mark: u32,
@@ -104,18 +168,11 @@ impl<A> Delta<A> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.blocks.is_empty() && self.removed.is_empty()
+        self.blocks.is_empty() && self.removed.is_empty() && self.tier.is_none()
     }
 
-    /// Removes a rule of the base, and remembers whom it matched: of those, and of nobody else, what
-    /// the base says is no longer right.
-    pub(super) fn remove_base(&mut self, index: u32, criteria: Option<&Criteria>) {
-        if let Some(criteria) = criteria {
-            let slot = self.free();
-            if let Some(block) = self.blocks.get_mut(slot / BLOCK) {
-                Arc::make_mut(block).leave(slot % BLOCK, criteria);
-            }
-        }
+    /// Removes a rule of the base.
+    pub(super) fn remove_base(&mut self, index: u32) {
         let removed = Arc::make_mut(&mut self.removed);
         let word = index as usize / 64;
         if removed.len() <= word {
@@ -131,6 +188,7 @@ impl<A> Delta<A> {
         let slot = self.free();
         if let Some(block) = self.blocks.get_mut(slot / BLOCK) {
             Arc::make_mut(block).insert(slot % BLOCK, entry);
+            self.loose += 1;
         }
         slot as u32
     }
@@ -146,6 +204,14 @@ impl<A> Delta<A> {
     }
 
     pub(super) fn remove(&mut self, slot: u32) {
+        if let (place, Some(tier)) = (slot ^ IN_TIER, &mut self.tier)
+            && place < IN_TIER
+        {
+            tier.remove(place);
+            self.tier.take_if(|tier| tier.is_empty());
+            return;
+        }
+        self.loose -= 1;
         if let Some(block) = self.blocks.get_mut(slot as usize / BLOCK) {
             Arc::make_mut(block).remove(slot as usize % BLOCK);
         }
@@ -154,7 +220,27 @@ impl<A> Delta<A> {
         }
     }
 
+    /// Puts a tier in the place of the one there is, whose rules it must have.
+    pub(super) fn put_tier(&mut self, tier: Tier<A>) {
+        self.tier = Some(tier);
+    }
+
+    /// The slot of a rule of the tier.
+    pub(super) const fn slot_in_tier(place: u32) -> u32 {
+        place | IN_TIER
+    }
+
+    /// Whether a slot is one of the tier.
+    pub(super) const fn is_in_tier(slot: u32) -> bool {
+        slot & IN_TIER != 0
+    }
+
     pub(super) fn renumber(&mut self, slot: u32, ordinal: Ordinal) {
+        if let (place, Some(tier)) = (slot ^ IN_TIER, &mut self.tier)
+            && place < IN_TIER
+        {
+            return tier.renumber(place, ordinal);
+        }
         if let Some(block) = self.blocks.get_mut(slot as usize / BLOCK) {
             Arc::make_mut(block).renumber(slot as usize % BLOCK, ordinal);
         }
@@ -177,7 +263,8 @@ impl Asked<'_> {
 
 impl<A> Clone for Delta<A> {
     fn clone(&self) -> Self {
-        let Self { chain, removed, blocks } = self;
-        Self { chain: *chain, removed: Arc::clone(removed), blocks: blocks.clone() }
+        let Self { chain, removed, blocks, loose, tier } = self;
+        let (removed, blocks, tier) = (Arc::clone(removed), blocks.clone(), tier.clone());
+        Self { chain: *chain, removed, blocks, loose: *loose, tier }
     }
 }

@@ -13,6 +13,7 @@ use super::place::{LiveChain, Order};
 use super::reader::Reader;
 use super::slots::{Held, Slots};
 use super::snapshot::{Base, BaseChain, Snapshot};
+use super::tier::{Tier, is_plain};
 use super::{Position, RuleKey, UpdateError};
 use crate::Config;
 use crate::rule::set::Contents;
@@ -38,6 +39,10 @@ pub struct LiveMatcher<A = Action> {
     jumps: Jumps,
     pub(super) config: Config,
     pub(super) removed: usize,
+    /// How many inserted rules of the base chain may be looked at one by one before a tier is made.
+    pub(super) overlay: usize,
+    /// The same now: more, where rules cannot be in a tier.
+    pub(super) room: usize,
 }
 
 /// How many changes a lookup can look at without taking much longer.
@@ -82,6 +87,8 @@ impl<A: Clone + PartialEq> LiveMatcher<A> {
             jumps: Jumps::of(rules),
             config: config.clone(),
             removed: 0,
+            overlay: FEW,
+            room: FEW,
         })
     }
 
@@ -94,8 +101,8 @@ impl<A: Clone + PartialEq> LiveMatcher<A> {
     ///
     /// # Complexity
     ///
-    /// Below a microsecond for a rule that decides, if few have been inserted since the last rebuild. A
-    /// rule that jumps costs a look at the chains around it. One that names an interface for which a
+    /// Below a microsecond for a rule that decides. Every 64th of those that stay compiles all that were
+    /// inserted since the last rebuild to a small tree, some microseconds for each of them. A rule that jumps costs a look at the chains around it. One that names an interface for which a
     /// wildcard of other rules stands costs a [`rebuild`](Self::rebuild).
     pub fn insert(&mut self, at: Position, rule: Rule<A>) -> Result<RuleKey, UpdateError> {
         let (chain, place) = self.resolve(at)?;
@@ -112,7 +119,48 @@ impl<A: Clone + PartialEq> LiveMatcher<A> {
             _ = self.remove(key);
             return Err(error.into());
         }
+        if self.current.own.loose() > self.room {
+            self.fold();
+        }
         Ok(key)
+    }
+
+    /// Sets how many inserted rules of the base chain are looked at one by one, 64 unless it is set,
+    /// before they are compiled to a small tree of their own: fewer make lookups faster and inserting
+    /// slower.
+    pub fn set_overlay(&mut self, rules: usize) {
+        (self.overlay, self.room) = (rules, rules);
+    }
+
+    /// Compiles the inserted rules of the base chain to a new tier, as far as that can have them. If it
+    /// cannot be compiled they stay what they are, and it is tried again when there are twice as many.
+    fn fold(&mut self) {
+        let keys: Vec<RuleKey> = self
+            .chains
+            .first()
+            .map_or_else(Vec::new, |chain| chain.inserted.values().copied().collect());
+        let plain = keys.into_iter().filter_map(|key| {
+            let held = self.slots.held(key).filter(|held| is_plain(&held.rule))?;
+            Some(Entry { ordinal: held.ordinal, key, rule: Arc::clone(&held.rule) })
+        });
+        let plain: Vec<Entry<A>> = plain.collect();
+        let keys: Vec<RuleKey> = plain.iter().map(|entry| entry.key).collect();
+        if keys.is_empty() {
+            // None of them is plain.
+        } else if let Ok(tier) = Tier::compile(plain, (*self.current.default).clone(), &self.config)
+        {
+            let own = &mut self.current.own;
+            for (key, place) in keys.into_iter().zip(0..) {
+                let Some(held) = self.slots.held_mut(key) else { continue };
+                if let Some(slot) = held.inserted.filter(|slot| !Delta::<A>::is_in_tier(*slot)) {
+                    own.remove(slot);
+                }
+                held.inserted = Some(Delta::<A>::slot_in_tier(place));
+            }
+            own.put_tier(tier);
+        }
+        self.room = self.overlay + self.current.own.loose();
+        self.changed = true;
     }
 
     /// Changes a [named set](crate::rule::set); nothing is compiled.
@@ -179,7 +227,7 @@ impl<A> LiveMatcher<A> {
                 chain.inserted.remove(&ordinal);
             }
         } else {
-            delta.remove_base(ordinal.gap, Some(&rule.criteria));
+            delta.remove_base(ordinal.gap);
             self.removed += 1;
         }
         Ok(rule)
@@ -222,9 +270,12 @@ impl<A> LiveMatcher<A> {
     }
 
     /// Whether so much has changed since the rules were compiled that lookups take notably longer: more
-    /// than 64 rules were inserted or removed.
+    /// than a tenth of the rules and 64, or more than 128 that have to be looked at one by one.
     pub fn is_rebuild_due(&self) -> bool {
-        self.inserted() + self.removed > FEW
+        let rules: usize = self.current.base.chains.iter().map(|chain| chain.keys.len()).sum();
+        let loose =
+            self.current.own.loose() + self.current.others.iter().map(Delta::loose).sum::<usize>();
+        self.inserted() + self.removed > FEW + rules / 10 || loose > 2 * FEW
     }
 
     /// How many rules were inserted since the rules were compiled and are still there.

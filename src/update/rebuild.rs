@@ -136,6 +136,7 @@ impl<A> LiveMatcher<A> {
         self.current.own = Delta::new(ChainId::BASE);
         self.current.others.clear();
         self.current.special = 0;
+        self.room = self.overlay;
         self.removed = 0;
         self.changed = true;
         self.current.base = rebuilt.base;
@@ -154,8 +155,7 @@ impl<A> LiveMatcher<A> {
         let compiled = base.chains.get(chain.index()).map_or(&[][..], |chain| &chain.keys);
         for (key, index) in compiled.iter().zip(0..) {
             if self.slots.held(*key).is_none() {
-                let rule = base.rule(chain, index).map(|rule| &rule.criteria);
-                self.delta(chain).remove_base(index, rule);
+                self.delta(chain).remove_base(index);
                 self.removed += 1;
             }
         }

@@ -64,8 +64,9 @@ impl<A> Snapshot<A> {
     ///
     /// # Complexity
     ///
-    /// A lookup in the compiled rules, and for every 64 changes since they were compiled some 8 reads
-    /// (IPv4) or 16 (IPv6); for packets that a removed rule matches one more lookup for each of them.
+    /// A lookup in the compiled rules, one in the rules that were inserted since and have been compiled
+    /// by themselves, and for every 64 that have not some 8 reads (IPv4) or 16 (IPv6); for packets that
+    /// removed rules decided one more lookup for each of them.
     /// Never panics, never allocates.
     #[inline]
     pub fn classify(&self, packet: &Packet) -> Decision<'_, A, RuleKey> {
@@ -161,30 +162,36 @@ impl<A> Snapshot<A> {
         rule: Option<RuleId>,
         action: &'s A,
     ) -> Decision<'s, A, RuleKey> {
-        let found = match self.own.may_match(packet) {
-            true => self.first(packet, tracked, rule.map(|rule| (rule.index, action))),
+        let tier = self.own.tier_first(packet, tracked, &self.members);
+        let is_removed = rule.is_some_and(|rule| self.own.is_removed(rule.index));
+        let found = match is_removed || tier.is_some() || self.own.may_match(packet) {
+            true => self.first(packet, tracked, tier, rule.map(|rule| (rule.index, action))),
             false => rule.and_then(|rule| Some((self.base.key(rule.chain, rule.index)?, action))),
         };
         self.decision(found, packet, tracked)
     }
 
-    /// The first rule of the base chain that matches, given the one that the base finds.
-    #[cold]
+    /// The first rule of the base chain that matches, given those that the tier and the base find.
     #[inline(never)]
     fn first<'s>(
         &'s self,
         packet: &Packet,
         tracked: Option<Tracked>,
+        tier: Option<u32>,
         mut found: Option<(u32, &'s A)>,
     ) -> Option<(RuleKey, &'s A)> {
         let (base, own, mark) = (&self.base, &self.own, packet.mark);
-        if own.has_removed() {
-            let kept = self.next_of_base(packet, tracked, mark, Place::START);
+        if let Some((index, _)) = found.filter(|(index, _)| own.is_removed(*index)) {
+            let after = Some(Ordinal::of_base(index));
+            let place = Place { after, ..Place::START };
+            let kept = self.next_of_base(packet, tracked, mark, place);
             found = kept.and_then(|kept| Some((kept.index, base.action(kept)?)));
         }
         let before = found.map_or(Ordinal::LAST, |(index, _)| Ordinal::of_base(index));
         let asked = Asked { packet, tracked, named: self.named() };
-        if let Some(entry) = own.first(&asked, mark, None, before) {
+        let of = (packet, tracked, &self.members);
+        let tier = tier.and_then(|place| own.tier_from(of, place, before));
+        if let Some(entry) = own.first(&asked, mark, None, before, tier) {
             return Some((entry.key, entry.rule.target.action()?));
         }
         let (index, action) = found?;
@@ -264,8 +271,12 @@ impl<A> Snapshot<A> {
         let index = index.map(|found| found.index);
         let before = index.map_or(Ordinal::LAST, Ordinal::of_base);
         let asked = Asked { packet, tracked, named: self.named() };
-        if let Some(entry) = delta.and_then(|delta| delta.first(&asked, mark, after, before)) {
-            return Some((entry.ordinal, entry.key, &entry.rule));
+        let of = (packet, tracked, &self.members);
+        let inserted = delta.and_then(|own| {
+            own.first(&asked, mark, after, before, own.tier_between(of, after, before))
+        });
+        if let Some(entry) = inserted {
+            return Some((entry.ordinal, entry.key, entry.rule));
         }
         Some((before, self.base.key(chain, index?)?, self.base.rule(chain, index?)?))
     }

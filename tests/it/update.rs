@@ -5,6 +5,7 @@ mod model;
 mod places;
 mod random;
 mod readers;
+mod tiers;
 
 use portcullis::RuleSet;
 

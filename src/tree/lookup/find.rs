@@ -25,8 +25,8 @@ pub(in crate::tree) struct Roots {
     trees: [Root; MAX_TREES],
     /// The word index of the record table, 0 if no rule has a record.
     records: usize,
-    /// Whether rules have residual checks; known of the base chain.
-    checked: bool,
+    /// Whether rules ask for sets and nothing else besides their boxes; known of the base chain.
+    asks_sets: bool,
     /// What the first rules ask that decide if a part of the packet is in a set; known of the base chain.
     questions: [Question; QUESTIONS],
 }
@@ -68,7 +68,7 @@ impl Roots {
         roots
     }
 
-    /// Of the base chain, where it is known what residual checks rules have.
+    /// Of the base chain, where it is known what rules ask of sets.
     pub(in crate::tree) fn of_base(image: Image<'_>, family: Family) -> Self {
         let mut roots = Self::read(image, 0, family);
         let before = roots.records.checked_sub(1);
@@ -76,14 +76,11 @@ impl Roots {
         let mut questions = roots.questions.iter_mut();
         for rule in 0..count {
             let record = image.word(roots.records.saturating_add(rule as usize)) as usize;
-            if record != 0 && image.word(record.saturating_add(3)) != 0 {
-                roots.checked = true;
-                let Some(question) = Question::read(image, record, rule << 8 | CHECKED) else {
-                    continue;
-                };
-                let Some(place) = questions.next() else { break };
-                *place = question;
-            }
+            let question = Question::read(image, record, rule << 8 | CHECKED);
+            let Some(question) = question.filter(|_| record != 0) else { continue };
+            let Some(place) = questions.next() else { break };
+            *place = question;
+            roots.asks_sets = true;
         }
         roots
     }
@@ -95,10 +92,10 @@ impl Roots {
         self.questions.iter().find(|question| question.entry == entry)
     }
 
-    /// Whether rules of the base chain have residual checks.
+    /// Whether rules of the base chain ask for sets.
     #[inline(always)]
-    pub(in crate::tree) fn are_checked(&self) -> bool {
-        self.checked
+    pub(in crate::tree) fn ask_sets(&self) -> bool {
+        self.asks_sets
     }
 
     /// The trees, ascending by their first rules.

@@ -38,6 +38,7 @@ fn run(seed: u64, shape: &Shape) {
     let plain = rng.percent(50);
     let pool = pool_of(&pool, plain);
     let mut model = Model::new(&some_of(&mut rng, &pool), &Config::new());
+    model.live.set_overlay(rng.pick(&[0, 1, 3, 10, 64]));
     let mut job = None;
     model.check(&packets);
     for _ in 0..STEPS {
