@@ -115,7 +115,7 @@ fn picture(body: &mut String, title: &str, rules: &RuleSet, marks: &Marks) {
     *body += "<p class=\"legend\"><i class=\"accept\"></i>accept <i class=\"drop\"></i>drop \
         <i class=\"reject\"></i>reject <i class=\"jump\"></i>jump, return <i class=\"note\"></i>note \
         <i class=\"striped\"></i>can never match, joined with what is in its way \
-        <i class=\"ring\"></i>listed below. Pale: any. IPv6 is drawn by its first 32 bits; point at a row \
+        <i class=\"ring\"></i>listed on this page. Pale: any. IPv6 is drawn by its first 32 bits; point at a row \
         for its text.</p>";
     if let Some(note) = note {
         _ = write!(body, "<p>{note}</p>");

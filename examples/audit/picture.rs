@@ -74,7 +74,7 @@ fn chosen(rules: &RuleSet, marks: &Marks) -> (Vec<RuleId>, Option<String>) {
     let mut shown: Vec<RuleId> = all.iter().filter(is_marked).copied().collect();
     shown.truncate(MOST_ROWS);
     let note = format!(
-        "{} of {} rules are drawn: those that can never match, those in their way, and those listed below.",
+        "{} of {} rules are drawn: those that can never match, those in their way, and those listed on this page.",
         shown.len(),
         all.len()
     );
