@@ -176,28 +176,6 @@ impl Lookup {
     }
 }
 
-impl<C: Conntrack + ?Sized> Conntrack for &mut C {
-    fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
-        (**self).look_up(packet, now)
-    }
-
-    fn look_up_batch(&mut self, packets: &[Packet], now: Time, lookups: &mut [Lookup]) -> usize {
-        (**self).look_up_batch(packets, now, lookups)
-    }
-
-    fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
-        (**self).confirm(packet, now)
-    }
-
-    fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
-        (**self).read_payload(packet, payload, now)
-    }
-
-    fn reset(&mut self, packet: &Packet, now: Time) {
-        (**self).reset(packet, now);
-    }
-}
-
 /// A tracker that several matchers of one thread share. While it is in use already, which a matcher
 /// never causes, every packet is invalid.
 impl<C: Conntrack> Conntrack for Rc<RefCell<C>> {
@@ -220,38 +198,45 @@ impl<C: Conntrack> Conntrack for Rc<RefCell<C>> {
         let shared = self.try_borrow_mut();
         shared.map_or(Ok(()), |mut tracker| tracker.read_payload(packet, payload, now))
     }
-}
-
-impl<C: Conntrack + ?Sized> Conntrack for Box<C> {
-    fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
-        (**self).look_up(packet, now)
-    }
-
-    fn look_up_batch(&mut self, packets: &[Packet], now: Time, lookups: &mut [Lookup]) -> usize {
-        (**self).look_up_batch(packets, now, lookups)
-    }
-
-    fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
-        (**self).confirm(packet, now)
-    }
-
-    fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
-        (**self).read_payload(packet, payload, now)
-    }
 
     fn reset(&mut self, packet: &Packet, now: Time) {
-        (**self).reset(packet, now);
+        if let Ok(mut tracker) = self.try_borrow_mut() {
+            tracker.reset(packet, now);
+        }
     }
 }
 
-impl<C: Connections + ?Sized> Connections for &mut C {
-    fn retain(&mut self, now: Time, keep: &mut dyn FnMut(&Connection) -> bool) {
-        (**self).retain(now, keep);
-    }
+/// Every method of the tracker that is pointed to: one left out would be the provided one.
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<C: Conntrack + ?Sized> Conntrack for $pointer {
+            fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
+                (**self).look_up(packet, now)
+            }
+
+            fn look_up_batch(&mut self, packets: &[Packet], now: Time, lookups: &mut [Lookup]) -> usize {
+                (**self).look_up_batch(packets, now, lookups)
+            }
+
+            fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
+                (**self).confirm(packet, now)
+            }
+
+            fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
+                (**self).read_payload(packet, payload, now)
+            }
+
+            fn reset(&mut self, packet: &Packet, now: Time) {
+                (**self).reset(packet, now);
+            }
+        }
+
+        impl<C: Connections + ?Sized> Connections for $pointer {
+            fn retain(&mut self, now: Time, keep: &mut dyn FnMut(&Connection) -> bool) {
+                (**self).retain(now, keep);
+            }
+        }
+    )*};
 }
 
-impl<C: Connections + ?Sized> Connections for Box<C> {
-    fn retain(&mut self, now: Time, keep: &mut dyn FnMut(&Connection) -> bool) {
-        (**self).retain(now, keep);
-    }
-}
+forward!(&mut C, Box<C>);

@@ -7,6 +7,7 @@ mod differential;
 mod helper;
 mod matcher;
 mod model;
+mod pointers;
 mod protocols;
 mod quota;
 mod saved;
