@@ -18,6 +18,7 @@
 //! | [`record`] | decisions and connections as records for logs |
 //! | [`reassembly`] | datagrams from their fragments, before rules and connections see them |
 //! | [`Config`] | how rules are compiled |
+//! | [`policy`] | rules by priority with labels, groups and rates |
 //! | [`update`] | rules that come and go while packets flow |
 //! | [`import`] | rules of other systems |
 //! | [`Decision`] | the answer: the action, the rule that gave it, the packet's place in its connection |
@@ -152,6 +153,8 @@ pub mod hits;
 #[cfg(feature = "alloc")]
 pub mod import;
 pub mod packet;
+#[cfg(feature = "alloc")]
+pub mod policy;
 #[cfg(all(feature = "alloc", feature = "parse"))]
 pub mod reassembly;
 #[cfg(feature = "alloc")]

@@ -1,5 +1,5 @@
 use super::lookup::find::{Find, Roots};
-use super::lookup::image::{NOTHING, RECORD};
+use super::lookup::image::{CHECKED, NOTHING, RECORD};
 use super::lookup::subject::{Judged, Placed};
 use super::{Actions, Compiled, Members};
 use crate::packet::{Packet, Tracked};
@@ -36,6 +36,29 @@ impl<T: Actions> Compiled<'_, T> {
         self.judge(judged, members, &mut |_, _| {}, |verdict| {
             (verdict.rule, self.actions.numbered(verdict.action))
         })
+    }
+
+    /// The first rule of the base chain that matches, whatever it says of the packet.
+    #[inline]
+    pub(crate) fn first_step(&self, packet: &Packet, tracked: Option<Tracked>) -> Option<u32> {
+        let entry = self.first(Placed::new(packet, tracked));
+        if entry & 0xff != CHECKED || entry == NOTHING {
+            return (entry != NOTHING).then_some(entry >> 8);
+        }
+        let found = self.first_at((packet, tracked, &self.members), ChainId::BASE, 0, packet.mark);
+        found.map(|found| found.index)
+    }
+
+    /// The first rule of the base chain, from the place `least` on, that matches a packet.
+    pub(crate) fn next_step(
+        &self,
+        packet: &Packet,
+        tracked: Option<Tracked>,
+        least: u32,
+    ) -> Option<u32> {
+        let judged = (packet, tracked, &self.members);
+        let found = self.first_at(judged, ChainId::BASE, least, packet.mark);
+        found.map(|found| found.index)
     }
 
     /// The first rule of a chain, from the place `least` on, that matches a packet whose mark is now

@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// names only modules of its own row or of lower ones.
 const ROWS: &[&[&str]] = &[
     &["record"],
-    &["analysis", "import", "hits", "expiry"],
+    &["analysis", "import", "hits", "expiry", "policy"],
     &["stateful"],
     &["stateless", "update"],
     &["reassembly"],

@@ -15,6 +15,7 @@ mod no_alloc;
 mod notes;
 mod orders;
 mod packet;
+mod policy;
 mod reassembly;
 mod record;
 mod rulesets;

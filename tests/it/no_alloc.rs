@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use portcullis::conntrack::helper::Ftp;
 use portcullis::conntrack::{Conntrack, Limits, Lookup, ShardedTable, Time};
 use portcullis::packet::{ConnFlag, Family, IcmpMessage, Ports, TcpFlags, TcpSegment, Transport};
+use portcullis::policy::{CountedBy, Policy, PolicyRule, Rate};
 use portcullis::rule::set::{EndpointSet, InterfaceSet, PrefixSet};
 use portcullis::rule::{AnyOf, Effect, FlagsMatch, IcmpKind, Masked, Span, not};
 use portcullis::{
@@ -72,6 +73,33 @@ fn packets_of_a_known_connection_do_not_allocate() {
             }
         });
         assert_eq!(count, 0, "{client}");
+    }
+}
+
+/// Labels, and rates with more keys than there is room for, also in a copy.
+#[test]
+fn policies_do_not_allocate() {
+    let mut policy = Policy::new(Action::Accept);
+    let label = Rule::continue_with(Effect::Count).udp();
+    policy.add_rule(1, PolicyRule::new("label", label).label("udp")).unwrap();
+    let rate = Rate::new(3, std::time::Duration::from_secs(60)).capacity(50);
+    let rate = rate.by(CountedBy::source().and_source_port());
+    policy.add_rule(2, PolicyRule::new("rate", Rule::drop()).rate(rate).labelled("udp")).unwrap();
+    policy.add_rule(3, PolicyRule::new("staged", Rule::staged(Action::Drop))).unwrap();
+    let mut matcher = policy.compile(&Config::new(), [1; 16]).unwrap();
+    let packets = (1..200u16).map(|port| {
+        let (src, dst) = (([10, 0, 0, 1], port).into(), ([192, 0, 2, 1], 53).into());
+        Packet::udp(src, dst).unwrap()
+    });
+    let packets: Vec<Packet> = packets.collect();
+    for _ in 0..2 {
+        let count = allocations(|| {
+            for (packet, second) in packets.iter().cycle().zip(0..1000) {
+                black_box(matcher.classify_staged(black_box(packet), Time::from_secs(second / 5)));
+            }
+        });
+        assert_eq!(count, 0);
+        matcher = policy.compile(&Config::new(), [1; 16]).unwrap().clone();
     }
 }
 

@@ -107,7 +107,7 @@ fn chain_ids(rules: &RuleSet) -> Vec<ChainId> {
     std::iter::once(ChainId::BASE).chain(user).collect()
 }
 
-fn renumbered(from: &RuleSet, to: &RuleSet, packet: &Packet) -> Packet {
+pub(crate) fn renumbered(from: &RuleSet, to: &RuleSet, packet: &Packet) -> Packet {
     let number = |id| from.interface_name(id).and_then(|name| to.interface(name.as_str()));
     let mut packet = *packet;
     packet.in_interface = packet.in_interface.and_then(number);

@@ -54,3 +54,5 @@ mod item;
 mod packet;
 mod rule_set;
 mod set;
+
+pub(crate) use set::{NamedSet, SetList};

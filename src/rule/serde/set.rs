@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use crate::rule::set::{Set, Sets};
 use crate::rule::{InterfaceName, IpRange, PortRange};
 
-pub(super) struct SetList<'s>(pub(super) &'s Sets);
+pub(crate) struct SetList<'s>(pub(crate) &'s Sets);
 
 impl Serialize for SetList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -25,14 +25,14 @@ impl Serialize for SetList<'_> {
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NamedSet {
-    pub(super) name: String,
-    pub(super) elements: Elements,
+pub(crate) struct NamedSet {
+    pub(crate) name: String,
+    pub(crate) elements: Elements,
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Elements {
+pub(crate) enum Elements {
     Prefixes(Vec<IpRange>),
     Ports(Vec<PortRange>),
     Endpoints(Vec<SocketAddr>),
@@ -53,7 +53,7 @@ impl Elements {
         }
     }
 
-    pub(super) fn into_set<E: Error>(self) -> Result<Set, E> {
+    pub(crate) fn into_set<E: Error>(self) -> Result<Set, E> {
         Ok(match self {
             Self::Prefixes(ranges) => {
                 let prefix = |range: IpRange| {
