@@ -15,7 +15,8 @@ use crate::packet::{Addrs, FlowKey, Packet};
 /// whether a token is left, and a rule that takes one notes [`Effect::Spend`].
 ///
 /// Memory is bounded: a rate that is kept by addresses or ports has at most as many of them as its
-/// rule says, 65,536 if it does not; while there are as many, new ones have no token.
+/// rule says, 65,536 if it does not. While there are as many, new ones have no token, and are not beyond
+/// the rate where nftables asks for that.
 ///
 /// # Source
 ///
@@ -79,6 +80,8 @@ pub(in crate::import) struct By {
     pub(in crate::import) expire: u64,
     /// The most that are kept.
     pub(in crate::import) most: usize,
+    /// Whether others have a token while there are as many.
+    pub(in crate::import) passes_when_full: bool,
 }
 
 impl By {
@@ -145,7 +148,7 @@ impl Counted {
         match self.by_key.get(&by.key(packet)) {
             Some(bucket) if !bucket.is_forgotten(by, now) => bucket.is_ready(&self.rate, now),
             Some(_) => true,
-            None => self.by_key.len() < by.most,
+            None => by.passes_when_full || self.by_key.len() < by.most,
         }
     }
 

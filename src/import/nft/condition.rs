@@ -53,7 +53,7 @@ impl Condition {
 }
 
 /// The fields put together on the left, if there are several.
-fn concat(json: &Json) -> Result<Option<&[Json]>, Fault> {
+pub(super) fn concat(json: &Json) -> Result<Option<&[Json]>, Fault> {
     match json.single() {
         Some(("concat", parts)) => parts.list().map(Some).map_err(|fault| fault.under("concat")),
         _ => Ok(None),
@@ -85,6 +85,10 @@ impl Key {
             Some(parts) => Self::of_parts(parts, table).map_err(|fault| fault.under("concat")),
             None => Ok(Self(vec![Field::read(json, table)?])),
         }
+    }
+
+    pub(super) fn of(fields: Vec<Field>) -> Self {
+        Self(fields)
     }
 
     fn of_parts(parts: &[Json], table: Option<Family>) -> Result<Self, Fault> {

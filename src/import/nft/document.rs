@@ -166,6 +166,9 @@ impl<'a> Reader<'a> {
         fields.read("nftables", |objects| {
             let objects = objects.list()?;
             for kinds in PASSES {
+                if kinds.contains(&"rule") {
+                    self.changed_sets(objects);
+                }
                 for (index, json) in objects.iter().enumerate() {
                     self.object(index, json, kinds).map_err(|fault| fault.at(index))?;
                 }
@@ -242,6 +245,30 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Notes the sets that rules change, before rules look into any.
+    fn changed_sets(&mut self, objects: &'a [Json]) {
+        for json in objects {
+            let Some(("rule", Json::Object(rule))) = json.single() else { continue };
+            let text = |key| match rule.get(key) {
+                Some(Json::Text(text)) => text.as_str(),
+                _ => "",
+            };
+            let (family, table) = (text("family"), text("table"));
+            let Some(Json::List(statements)) = rule.get("expr") else { continue };
+            let drafts = self.drafts.iter_mut();
+            let mut drafts = drafts
+                .filter(|draft| draft.table.family.name() == family && *draft.table.name == *table);
+            let Some(draft) = drafts.next() else { continue };
+            for statement in statements {
+                if let Some(("set", Json::Object(changed))) = statement.single()
+                    && let Some(Json::Text(name)) = changed.get("set")
+                {
+                    draft.sets.set_changed(name);
+                }
+            }
+        }
+    }
+
     fn table(&mut self, family: TableFamily, fields: &Fields<'a>) -> Result<(), Fault> {
         fields.only(&["family", "name", "handle", "flags", "comment"])?;
         let name = fields.read("name", |json| json.text())?;
@@ -305,9 +332,11 @@ impl<'a> Draft<'a> {
         ])?;
         let name = fields.read("name", |json| json.text())?;
         let elements = fields.find("elem", |json| json.list())?.unwrap_or_default();
+        let size = fields.find("size", |json| json.integer("a number of elements"))?;
+        let timeout = fields.find("timeout", |json| json.integer("seconds"))?;
         let set = match fields.find("stmt", Ok)? {
             Some(_) => Err(String::from("statements of its own")),
-            None => Ok(NamedSet { elements }),
+            None => Ok(NamedSet { elements, size, timeout }),
         };
         self.sets.add(name, set);
         Ok(())

@@ -41,7 +41,7 @@
 //! | meta | `l4proto`, `nfproto`, `protocol`, `iif(name)`, `oif(name)`, `mark`, `length` |
 //! | ct | `state`, `direction`, `status`, `zone`, and the original direction's addresses, protocol and ports |
 //! | compared with | values, prefixes, ranges, bit masks, sets in place and by name, concatenations |
-//! | statements | verdicts, verdict maps, `counter`, `log`, `limit`, `reject`, `notrack`, marks and maps to marks |
+//! | statements | verdicts, verdict maps, `counter`, `log`, `limit`, also for each element of a set that packets change, `reject`, `notrack`, marks and maps to marks |
 //!
 //! Sets are taken as they were listed: elements that end after some time are there. What is not
 //! supported is a [`JsonError`](crate::import::JsonError) with its path, or left out and
@@ -53,6 +53,7 @@ mod document;
 mod field;
 mod join;
 mod lower;
+mod meter;
 mod names;
 mod numbers;
 mod origin;

@@ -25,14 +25,20 @@ pub(super) enum RateName<'l> {
 
 impl<'l> RateNumbers<'l> {
     pub(super) fn number(&mut self, name: RateName<'l>, limit: &Limit) -> Result<u8, Fault> {
+        let Limit { interval, burst, by, .. } = limit;
+        let rate = Rate { interval: *interval, burst: *burst, by: by.clone() };
         if let Some(number) = self.known.get(&name) {
-            return Ok(*number);
+            let known = self.rates.get(usize::from(*number));
+            return match known == Some(&rate) {
+                true => Ok(*number),
+                false => Err(Fault::unsupported("another rate for elements of the same set")),
+            };
         }
         if self.rates.len() >= MOST_RATES {
             return Err(Fault::unsupported("a 65th rate"));
         }
         let number = self.rates.len() as u8;
-        self.rates.push(Rate { interval: limit.interval, burst: limit.burst, by: None });
+        self.rates.push(rate);
         self.known.insert(name, number);
         Ok(number)
     }

@@ -5,8 +5,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::condition::{Alternative, Condition, Key, is_catch_all};
+use super::meter::changed_set;
 use super::set::Sets;
 use crate::import::json::{Fault, Fields, Json};
+use crate::import::rate::By;
 use crate::packet::{Family, Protocol};
 use crate::rule::{AnyOf, Criteria, Effect, Masked, Reject};
 
@@ -66,6 +68,8 @@ pub(super) struct Limit {
     pub(super) burst: u32,
     /// Whether packets beyond the rate are meant.
     pub(super) over: bool,
+    /// What it is kept by, if not for all packets together.
+    pub(super) by: Option<By>,
 }
 
 /// What a rule may refer to.
@@ -112,6 +116,7 @@ fn statement(json: &Json, scope: &Scope<'_>, before: &[Part]) -> Result<Vec<Part
         "notrack" => Ok(vec![Part::Note(Effect::NoTrack)]),
         "limit" => limit(inner, scope).map(|limit| vec![Part::Limit(limit)]),
         "reject" => reject(inner),
+        "set" => changed_set(inner, scope),
         "mangle" => mangle(inner, scope).map(|part| vec![part]),
         _ => return Err(Fault::unsupported(format_args!("the statement `{kind}`"))),
     };
@@ -251,7 +256,7 @@ pub(super) fn read_limit(fields: &Fields<'_>) -> Result<Limit, Fault> {
     let burst = fields.find("burst", |json| json.integer::<u32>("a number of packets"))?;
     let over = fields.find("inv", |json| json.bool())?.unwrap_or_default();
     let burst = burst.filter(|burst| *burst > 0).unwrap_or(5);
-    Ok(Limit { name: None, interval: per / rate, burst, over })
+    Ok(Limit { name: None, interval: per / rate, burst, over, by: None })
 }
 
 fn reject(json: &Json) -> Result<Vec<Part>, Fault> {

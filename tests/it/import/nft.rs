@@ -4,6 +4,7 @@ mod bytes;
 mod errors;
 mod kernel;
 mod listings;
+mod rates;
 
 use portcullis::conntrack::{Limits, Time};
 use portcullis::import::nft::{Firewall, Hook, Nftables};

@@ -175,6 +175,7 @@ impl Match for HashLimit {
             dst_port: mode.dst_port,
             expire: self.expire.map_or(unit, |millis| u64::from(millis).saturating_mul(1_000_000)),
             most: self.most.filter(|most| *most > 0).unwrap_or(MOST) as usize,
+            passes_when_full: false,
         };
         let rate = Rate { interval, burst: self.burst.unwrap_or(5), by: Some(by) };
         Ok(Clause { spends: Some(Spends { rate, above }), ..Clause::any() })
