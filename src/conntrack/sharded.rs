@@ -10,6 +10,7 @@ use super::key::{Flow, Key, Subject};
 use super::quota::Keeper;
 use super::saved::SavedConnection;
 use super::sip::{Sip, random_secret};
+use super::tracker::forward;
 use super::{ConnTable, Connection, Connections, Conntrack, Counts, Limits, Lookup, Time};
 use crate::packet::{FlowKey, Packet, Refused};
 
@@ -356,58 +357,4 @@ impl Known for ShardedTable {
     }
 }
 
-impl Conntrack for &ShardedTable {
-    fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
-        ShardedTable::look_up(self, packet, now)
-    }
-
-    fn look_up_batch(&mut self, packets: &[Packet], now: Time, lookups: &mut [Lookup]) -> usize {
-        ShardedTable::look_up_batch(self, packets, now, lookups)
-    }
-
-    fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
-        ShardedTable::confirm(self, packet, now)
-    }
-
-    fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
-        ShardedTable::read_payload(self, packet, payload, now)
-    }
-
-    fn reset(&mut self, packet: &Packet, now: Time) {
-        ShardedTable::reset(self, packet, now);
-    }
-}
-
-impl Conntrack for Arc<ShardedTable> {
-    fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
-        ShardedTable::look_up(self, packet, now)
-    }
-
-    fn look_up_batch(&mut self, packets: &[Packet], now: Time, lookups: &mut [Lookup]) -> usize {
-        ShardedTable::look_up_batch(self, packets, now, lookups)
-    }
-
-    fn confirm(&mut self, packet: &Packet, now: Time) -> Result<(), Refused> {
-        ShardedTable::confirm(self, packet, now)
-    }
-
-    fn read_payload(&mut self, packet: &Packet, payload: &[u8], now: Time) -> Result<(), Refused> {
-        ShardedTable::read_payload(self, packet, payload, now)
-    }
-
-    fn reset(&mut self, packet: &Packet, now: Time) {
-        ShardedTable::reset(self, packet, now);
-    }
-}
-
-impl Connections for &ShardedTable {
-    fn retain(&mut self, now: Time, keep: &mut dyn FnMut(&Connection) -> bool) {
-        ShardedTable::retain(self, now, keep);
-    }
-}
-
-impl Connections for Arc<ShardedTable> {
-    fn retain(&mut self, now: Time, keep: &mut dyn FnMut(&Connection) -> bool) {
-        ShardedTable::retain(self, now, keep);
-    }
-}
+forward!(&ShardedTable, Arc<ShardedTable>);

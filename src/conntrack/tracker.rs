@@ -206,10 +206,11 @@ impl<C: Conntrack> Conntrack for Rc<RefCell<C>> {
     }
 }
 
-/// Every method of the tracker that is pointed to: one left out would be the provided one.
+/// Every method of the tracker that is pointed to, any one or one that needs no `&mut`: one left out
+/// would be the provided one.
 macro_rules! forward {
-    ($($pointer:ty),*) => {$(
-        impl<C: Conntrack + ?Sized> Conntrack for $pointer {
+    ($($pointer:ty $(where $tracker:ident)?),*) => {$(
+        impl$(<$tracker: Conntrack + ?Sized>)? Conntrack for $pointer {
             fn look_up(&mut self, packet: &Packet, now: Time) -> Lookup {
                 (**self).look_up(packet, now)
             }
@@ -231,7 +232,7 @@ macro_rules! forward {
             }
         }
 
-        impl<C: Connections + ?Sized> Connections for $pointer {
+        impl$(<$tracker: Connections + ?Sized>)? Connections for $pointer {
             fn retain(&mut self, now: Time, keep: &mut dyn FnMut(&Connection) -> bool) {
                 (**self).retain(now, keep);
             }
@@ -239,4 +240,7 @@ macro_rules! forward {
     )*};
 }
 
-forward!(&mut C, Box<C>);
+forward!(&mut C where C, Box<C> where C);
+
+#[cfg(feature = "std")]
+pub(super) use forward;
