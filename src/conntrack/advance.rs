@@ -7,8 +7,10 @@ use super::entry::{Entry, Track};
 use super::key::{Flow, Key};
 use super::sctp::{self, SctpTrack};
 use super::tcp::{self, Known, TcpTrack};
-use super::{Limits, Time};
-use crate::packet::{ConnFlag, Direction, Packet, Protocol, SctpHeader, TcpSegment, Transport};
+use super::{Limits, Lookup, Time};
+use crate::packet::{
+    ConnFlag, ConnState, Direction, Packet, Protocol, SctpHeader, TcpSegment, Transport,
+};
 
 /// How old an answered UDP flow must be to count as a stream.
 const STREAM_AGE: Duration = Duration::from_secs(2);
@@ -55,29 +57,56 @@ pub(super) fn opened(flow: &Flow, packet: &Packet, limits: &Limits, now: Time) -
     Some(Entry::new(flow, track, now, seconds))
 }
 
+/// What follows for usual packets: in memory and not in branches, as each is as good as random.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    now: Time,
+    /// Until when the connection is kept: if there is no data that nobody has acknowledged, and if
+    /// there is.
+    deadlines: [Time; 2],
+    /// What is found, by direction, but for the status.
+    found: [Lookup; 2],
+}
+
+impl Terms {
+    #[inline]
+    pub(super) fn of(limits: &Limits, now: Time) -> Self {
+        let seconds = tcp::usual_seconds(&limits.tcp, &limits.timeouts);
+        let found = |direction| Lookup::known(ConnState::Established, direction);
+        Self {
+            now,
+            deadlines: seconds.map(|seconds| now.after_secs(seconds)),
+            found: [Direction::Original, Direction::Reply].map(found),
+        }
+    }
+
+    /// Makes them those of this moment.
+    #[inline(always)]
+    pub(super) fn renew(&mut self, limits: &Limits, now: Time) {
+        if self.now != now {
+            *self = Self::of(limits, now);
+        }
+    }
+}
+
 /// [`advance`] for the usual packet: a segment in the middle of a TCP connection. Whether it is
-/// one and has moved `entry` [on](Moved::On); if not, nothing has happened.
+/// one and has moved `entry` [on](Moved::On), and if so what is found; if not, nothing has happened.
 #[inline(always)]
 pub(super) fn advance_if_usual(
     entry: &mut Entry,
     packet: &Packet,
     direction: Direction,
-    limits: &Limits,
-    now: Time,
-) -> bool {
-    let replied = entry.replied();
-    let (Track::Tcp(track), Transport::Tcp(segment), true) =
-        (&mut entry.track, &packet.transport, replied)
+    terms: &Terms,
+) -> Option<Lookup> {
+    let (true, Track::Tcp(track), Transport::Tcp(segment)) =
+        (entry.steady, &mut entry.track, &packet.transport)
     else {
-        return false;
+        return None;
     };
-    let renewed = track.advance_if_usual(segment, direction, &limits.tcp, &limits.timeouts);
-    let Some(seconds) = renewed else { return false };
-    if !entry.assured() {
-        entry.flag_if(true, ConnFlag::Assured);
-    }
-    entry.deadline = now.after_secs(seconds);
-    true
+    let unacknowledged = track.advance_if_usual(segment, direction)?;
+    entry.deadline = *terms.deadlines.get(usize::from(unacknowledged))?;
+    let found = terms.found.get(direction as usize)?;
+    Some(found.with_status(entry.steady_status()))
 }
 
 /// Moves the state and the deadline of `entry` by one of its packets.

@@ -19,6 +19,8 @@ pub(super) struct Entry {
     pub(super) flags: ConnStatus,
     /// The list of displaceable connections that it is in.
     pub(super) rank: Option<Rank>,
+    /// Whether usual packets may move it by [a short way](super::advance::advance_if_usual).
+    pub(super) steady: bool,
     /// Of TCP, the windows are on the second line.
     pub(super) track: Track,
     /// From this moment on the connection is not found any more.
@@ -68,6 +70,7 @@ impl Entry {
             opener: End::Low,
             flags: ConnStatus::new(),
             rank: None,
+            steady: false,
             track: Track::Stateless,
         }
     }
@@ -86,6 +89,7 @@ impl Entry {
             opener: flow.sender,
             flags: ConnStatus::new(),
             rank: None,
+            steady: false,
         }
     }
 
@@ -103,11 +107,17 @@ impl Entry {
 
     /// The direction of a packet that shows `flow`. One that could be of either direction is
     /// taken for an answer, as in Linux.
-    #[inline(always)]
     pub(super) fn direction_of(&self, flow: &Flow) -> Direction {
-        match (flow.sender != self.opener) | flow.looped {
-            false => Direction::Original,
-            true => Direction::Reply,
+        if flow.looped { Direction::Reply } else { self.direction_from(flow.sender) }
+    }
+
+    /// The direction of a packet that `sender` sends to the other end.
+    #[inline(always)]
+    pub(super) fn direction_from(&self, sender: End) -> Direction {
+        // No branch: it is as good as random.
+        match sender as u8 ^ self.opener as u8 {
+            0 => Direction::Original,
+            _ => Direction::Reply,
         }
     }
 
@@ -133,6 +143,12 @@ impl Entry {
         self.flags.with(ConnFlag::Confirmed, true).with(ConnFlag::Replied, replied)
     }
 
+    /// [`status`](Self::status) of a steady connection, which is answered.
+    #[inline(always)]
+    pub(super) const fn steady_status(&self) -> ConnStatus {
+        self.flags.with(ConnFlag::Confirmed, true)
+    }
+
     /// The state of the packets that open the connection.
     const fn first_state(&self) -> ConnState {
         if self.flags.has(ConnFlag::Expected) { ConnState::Related } else { ConnState::New }
@@ -156,14 +172,19 @@ impl Entry {
         self.flags.has(ConnFlag::Assured)
     }
 
-    /// Whether the wheel or the lists of what may be displaced have it in the wrong place.
+    /// Whether the wheel has it in the wrong place.
     #[inline(always)]
-    pub(super) fn is_out_of_place(&self) -> bool {
-        comes_too_late(self.armed, self.deadline) | (self.proper_rank() != self.rank)
+    pub(super) const fn comes_too_late(&self) -> bool {
+        comes_too_late(self.armed, self.deadline)
+    }
+
+    /// Whether it is such that usual packets change nothing of it but the second line.
+    pub(super) fn is_steady(&self) -> bool {
+        let open = matches!(&self.track, Track::Tcp(tcp) if tcp.is_steady());
+        open && self.proper_rank().is_none() && !self.key.is_looped()
     }
 
     /// Which connections it is displaced with; `None` for one that is never displaced.
-    #[inline(always)]
     pub(super) fn proper_rank(&self) -> Option<Rank> {
         if !self.replied() {
             return Some(Rank::Unreplied);

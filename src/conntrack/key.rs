@@ -1,133 +1,18 @@
+mod subject;
 mod target;
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use super::IcmpQuery;
 use super::helper::Expectation;
 use super::icmp::Role;
 use super::sip::Sip;
 use crate::packet::{
-    Addrs, Checksum, Family, FlowKey, Fragment, GreHeader, IcmpMessage, Malformed, Packet, Ports,
-    Protocol, Quote,
+    Addrs, Checksum, Family, FlowKey, Fragment, GreHeader, Packet, Ports, Protocol, Quote,
 };
 
+pub(super) use subject::{Part, Subject};
 pub(super) use target::Target;
-
-/// What the table makes of a packet before it looks anything up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Subject {
-    pub(super) part: Part,
-    /// [`Flow::NONE`] if it has no part in any.
-    pub(super) flow: Flow,
-}
-
-/// What part a packet has in a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// It belongs to the flow.
-    Member,
-    /// It is an error that quotes a packet of the flow.
-    Error,
-    /// None, as it is never tracked.
-    Untracked,
-    /// None, as it fits no flow.
-    Invalid,
-}
-
-impl Subject {
-    pub(super) const UNTRACKED: Self = Self { part: Part::Untracked, flow: Flow::NONE };
-    pub(super) const INVALID: Self = Self { part: Part::Invalid, flow: Flow::NONE };
-
-    #[inline(always)]
-    pub(super) fn of(packet: &Packet) -> Self {
-        match Flow::of_usual(packet) {
-            Some(flow) => Self { part: Part::Member, flow },
-            None => Self::of_unusual(packet),
-        }
-    }
-
-    /// Of any packet.
-    #[inline(never)]
-    pub(super) fn of_unusual(packet: &Packet) -> Self {
-        if packet.notrack {
-            return Self::UNTRACKED;
-        }
-        if !is_sound(packet) || !is_believed(packet) {
-            return Self::INVALID;
-        }
-        match packet.icmp_message() {
-            Some(message) if is_icmp(&packet.addrs, packet.protocol) => of_icmp(packet, message),
-            _ => Self::with(Part::Member, Flow::of(packet), packet),
-        }
-    }
-
-    /// The flow, if the packet belongs to one.
-    #[inline(always)]
-    pub(super) fn member(&self) -> Option<&Flow> {
-        (self.part == Part::Member).then_some(&self.flow)
-    }
-
-    #[inline(always)]
-    fn with(part: Part, flow: Option<Flow>, packet: &Packet) -> Self {
-        flow.map_or(Self::INVALID, |flow| Self { part, flow: flow.in_zone(packet.zone) })
-    }
-}
-
-fn of_icmp(packet: &Packet, message: &IcmpMessage) -> Subject {
-    match (Role::of(packet.addrs.family(), message.icmp_type), &message.quote) {
-        (Role::Link, _) => Subject::UNTRACKED,
-        (Role::Error, Some(quote)) => Subject::with(Part::Error, Flow::of_quote(quote), packet),
-        (Role::Redirect, Some(quote)) if is_from_neighbour(packet) => {
-            Subject::with(Part::Error, Flow::of_quote(quote), packet)
-        }
-        (Role::Query | Role::Answer(_), _) => {
-            let flow = message.identifier.and_then(|identifier| {
-                Flow::of_query(&packet.addrs, message.icmp_type, message.code, identifier)
-            });
-            Subject::with(Part::Member, flow, packet)
-        }
-        _ => Subject::INVALID,
-    }
-}
-
-/// Whether the headers are as whole as the tracker of the packet's protocol needs them.
-fn is_sound(packet: &Packet) -> bool {
-    match packet.malformed {
-        None => true,
-        Some(Malformed::ShortTransport | Malformed::ShortPorts) => {
-            let icmp = matches!(packet.protocol, Protocol::ICMP | Protocol::ICMPV6);
-            !tracks_ports(packet.protocol) && !icmp
-        }
-        Some(_) => false,
-    }
-}
-
-/// Whether the checksum, if somebody has looked at it, lets Linux believe the packet: of UDP-Lite it
-/// believes what is computed with UDP's protocol number, and only that.
-///
-/// # Source
-///
-/// Linux `nf_conntrack_proto_udp.c`, `udplite_error`; `net/netfilter/utils.c`, `nf_checksum`.
-#[inline(always)]
-fn is_believed(packet: &Packet) -> bool {
-    match packet.checksum {
-        Checksum::Wrong | Checksum::RightInPart => false,
-        Checksum::Right => packet.protocol != Protocol::UDP_LITE,
-        _ => true,
-    }
-}
-
-/// Whether a redirect comes from a router on the same link.
-///
-/// # Source
-///
-/// Linux `nf_conntrack_proto_icmpv6.c`, `nf_conntrack_icmpv6_redirect`; RFC 4861 section 8.1.
-fn is_from_neighbour(packet: &Packet) -> bool {
-    match packet.addrs {
-        Addrs::V6 { src, .. } => packet.ttl == 255 && src.is_unicast_link_local(),
-        Addrs::V4 { .. } => false,
-    }
-}
 
 /// A flow as one of its packets shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,13 +32,18 @@ impl Flow {
     /// The flow of a usual packet, of TCP or UDP and sound in every way. `None` says nothing.
     #[inline(always)]
     pub(super) fn of_usual(packet: &Packet) -> Option<Self> {
-        let usual = !packet.notrack
-            && packet.malformed.is_none()
-            && packet.fragment != Fragment::Later
-            && matches!(packet.checksum, Checksum::Unchecked | Checksum::Right)
-            && matches!(packet.protocol, Protocol::TCP | Protocol::UDP);
-        let ports = packet.ports.filter(|_| usual)?;
+        let ports = packet.ports.filter(|_| is_usual(packet))?;
         Some(Self::between_ends(&packet.addrs, packet.protocol, ports, packet.zone))
+    }
+
+    /// The flow of such a packet if it is of IPv4, by the [words](Key::words_v4) of its key and its
+    /// sender.
+    #[inline(always)]
+    pub(super) fn of_usual_v4(packet: &Packet) -> Option<([u64; 2], End)> {
+        let Addrs::V4 { src, dst } = packet.addrs else { return None };
+        let ports = packet.ports.filter(|_| is_usual(packet))?;
+        let rest = Key::rest([0; 2], packet.zone, packet.protocol, Family::V4);
+        Some(words_between(src, dst, ports, rest))
     }
 
     /// The flow of a packet that is not ICMP. A packet that should have ports and has none belongs
@@ -243,34 +133,30 @@ impl Flow {
     /// Where the packet that shows the flow goes, and where it comes from.
     pub(super) fn target(&self) -> Target {
         let key = &self.key;
-        let (low, high) = ((key.low, key.low_id()), (key.high, key.high_id()));
-        let (src, dst) = if self.sender == End::Low { (low, high) } else { (high, low) };
+        let end = |end: End| (key.bits(end), key.id(end));
+        let (src, dst) = (end(self.sender), end(self.sender.other()));
         let rest = key.rest & !IDS | u64::from(dst.1) << 48;
-        Target { to: Key { low: dst.0, high: [0; 2], rest }, from: src.0, from_port: src.1 }
+        Target { to: Key::of_ends(dst.0, 0, rest), from: src.0, from_port: src.1 }
     }
 
     /// The lower end comes first, so that both directions have one key.
     #[inline(always)]
     fn between_ends(addrs: &Addrs, protocol: Protocol, ports: Ports, zone: u16) -> Self {
         let rest = |ids: [u16; 2]| Key::rest(ids, zone, protocol, addrs.family());
-        let (key, swapped, looped) = match addrs {
-            // One number for an end: the lower and the higher one without a branch, as either
-            // direction is as likely as the other.
+        let (key, sender) = match *addrs {
             Addrs::V4 { src, dst } => {
-                let end = |addr: u32, port: u16| u64::from(addr) << 16 | u64::from(port);
-                let (src, dst) = (end(src.to_bits(), ports.src), end(dst.to_bits(), ports.dst));
-                let (low, high) = (src.min(dst), src.max(dst));
-                let rest = rest([low as u16, high as u16]);
-                (Key { low: [0, low >> 16], high: [0, high >> 16], rest }, src > dst, src == dst)
+                let ([ends, rest], sender) = words_between(src, dst, ports, rest([0; 2]));
+                (Key { rest, ends, more: [0; 3] }, sender)
             }
             Addrs::V6 { src, dst } => {
                 let (src, dst) = ((src.to_bits(), ports.src), (dst.to_bits(), ports.dst));
                 let (low, high) = (src.min(dst), src.max(dst));
-                let rest = rest([low.1, high.1]);
-                (Key { low: halves(low.0), high: halves(high.0), rest }, src > dst, src == dst)
+                let sender = if src > dst { End::High } else { End::Low };
+                (Key::of_ends_v6(low.0, high.0, rest([low.1, high.1])), sender)
             }
         };
-        Self { key, sender: if swapped { End::High } else { End::Low }, may_open: true, looped }
+        let looped = ports.src == ports.dst && addrs.src() == addrs.dst();
+        Self { key, sender, may_open: true, looped }
     }
 
     /// The asking end comes first, whatever its address: the same identifier used by both ends is
@@ -284,13 +170,34 @@ impl Flow {
         };
         let ends = if sender == End::Low { *addrs } else { addrs.reversed() };
         let ids = [identifier, u16::from_be_bytes([query, code])];
-        let key = Key {
-            low: address_bits(ends.src()),
-            high: address_bits(ends.dst()),
-            rest: Key::rest(ids, NO_ZONE, icmp_protocol(family), family),
-        };
+        let rest = Key::rest(ids, NO_ZONE, icmp_protocol(family), family);
+        let key = Key::of_ends(address_bits(ends.src()), address_bits(ends.dst()), rest);
         Some(Self { key, sender, may_open: sender == End::Low, looped: false })
     }
+}
+
+/// The [words](Key::words_v4) of the key of a flow between two ends, given the part of them that has
+/// nothing to do with either, and which of them is the source.
+#[inline(always)]
+fn words_between(src: Ipv4Addr, dst: Ipv4Addr, ports: Ports, rest: u64) -> ([u64; 2], End) {
+    let addrs = u64::from(src.to_bits()) << 32 | u64::from(dst.to_bits());
+    let ids = Key::ids([ports.src, ports.dst]);
+    let end = |addrs: u64, ids: u64| (addrs >> 32 << 16) | ids >> 48;
+    let swapped = end(addrs, ids) > end(addrs << 32, ids << 32);
+    // No branch, as either direction is as likely as the other.
+    let turn = u32::from(swapped) * 32;
+    let sender = if swapped { End::High } else { End::Low };
+    ([addrs.rotate_left(turn), ids.rotate_left(turn) | rest], sender)
+}
+
+/// Whether the packet is one of TCP or UDP and sound in every way.
+#[inline(always)]
+fn is_usual(packet: &Packet) -> bool {
+    !packet.notrack
+        && packet.malformed.is_none()
+        && packet.fragment != Fragment::Later
+        && matches!(packet.checksum, Checksum::Unchecked | Checksum::Right)
+        && matches!(packet.protocol, Protocol::TCP | Protocol::UDP)
 }
 
 const NO_ZONE: u16 = 0;
@@ -338,14 +245,25 @@ pub(super) enum End {
     High,
 }
 
-/// The name of a flow, the same for both directions: 40 bytes.
+impl End {
+    const fn other(self) -> Self {
+        match self {
+            Self::Low => Self::High,
+            Self::High => Self::Low,
+        }
+    }
+}
+
+/// The name of a flow, the same for both directions: 40 bytes, of which IPv4 uses 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
-    low: [u64; 2],
-    high: [u64; 2],
     /// From the top: the low end's port or an ICMP identifier, the zone, the high end's port or the
     /// type and code of an ICMP query, 16 bits each; protocol and family, 8 bits each.
     rest: u64,
+    /// Of IPv4 both addresses, the low end's on top; of IPv6 the top half of the low end's.
+    ends: u64,
+    /// Of IPv6 the rest of the addresses; of IPv4 zero.
+    more: [u64; 3],
 }
 
 /// The bits of [`Key::rest`] that are ports or the like.
@@ -356,12 +274,31 @@ const ZONE: u64 = 0xffff << ZONE_SHIFT;
 
 impl Key {
     /// The key of no flow.
-    pub(super) const NONE: Self = Self { low: [0; 2], high: [0; 2], rest: u64::MAX };
+    pub(super) const NONE: Self = Self { rest: u64::MAX, ends: 0, more: [0; 3] };
+
+    /// The key with these addresses and this `rest`, which says of which family they are.
+    fn of_ends(low: u128, high: u128, rest: u64) -> Self {
+        if Self::is_rest_of_v4(rest) {
+            return Self { rest, ends: (low as u64) << 32 | high as u64, more: [0; 3] };
+        }
+        Self::of_ends_v6(low, high, rest)
+    }
 
     #[inline(always)]
-    fn rest([low, high]: [u16; 2], zone: u16, protocol: Protocol, family: Family) -> u64 {
-        let ids = u64::from(low) << 48 | u64::from(high) << 16;
-        ids | u64::from(zone) << ZONE_SHIFT | u64::from(protocol.0) << 8 | family as u64
+    const fn of_ends_v6(low: u128, high: u128, rest: u64) -> Self {
+        let ([ends, low], [high, last]) = (halves(low), halves(high));
+        Self { rest, ends, more: [low, high, last] }
+    }
+
+    #[inline(always)]
+    fn rest(ids: [u16; 2], zone: u16, protocol: Protocol, family: Family) -> u64 {
+        let zone = u64::from(zone) << ZONE_SHIFT;
+        Self::ids(ids) | zone | u64::from(protocol.0) << 8 | family as u64
+    }
+
+    #[inline(always)]
+    fn ids([low, high]: [u16; 2]) -> u64 {
+        u64::from(low) << 48 | u64::from(high) << 16
     }
 
     #[inline(always)]
@@ -381,30 +318,25 @@ impl Key {
 
     /// What is hashed of an IPv4 key.
     #[inline(always)]
-    pub(super) fn words_v4(&self) -> [u64; 2] {
-        let ([_, low], [_, high]) = (self.low, self.high);
-        [low << 32 | high, self.rest]
+    pub(super) const fn words_v4(&self) -> [u64; 2] {
+        [self.ends, self.rest]
     }
 
     /// What is hashed of an IPv6 key.
     #[inline(always)]
-    pub(super) fn words_v6(&self) -> [u64; 5] {
-        let ([low_0, low_1], [high_0, high_1]) = (self.low, self.high);
-        [low_0, low_1, high_0, high_1, self.rest]
+    pub(super) const fn words_v6(&self) -> [u64; 5] {
+        let [low, high, last] = self.more;
+        [self.ends, low, high, last, self.rest]
     }
 
     /// The network that one end belongs to, in its zone, as a key that has nothing else.
     pub(super) fn network(&self, end: End, v4_prefix: u8, v6_prefix: u8) -> Self {
-        let [high, low] = match end {
-            End::Low => self.low,
-            End::High => self.high,
-        };
-        let address = u128::from(high) << 64 | u128::from(low);
+        let address = self.bits(end);
         let (width, prefix) = if self.is_v4() { (32, v4_prefix) } else { (128, v6_prefix) };
         let host_bits = width - u32::from(prefix).min(width);
         let network = address.checked_shr(host_bits).unwrap_or(0);
         let rest = self.rest & (ZONE | 0xff);
-        Self { low: halves(network), high: [0; 2], rest }
+        Self::of_ends(network, 0, rest)
     }
 
     pub(super) const fn protocol(&self) -> Protocol {
@@ -420,55 +352,66 @@ impl Key {
     }
 
     pub(super) const fn is_v4(&self) -> bool {
-        self.rest as u8 == Family::V4 as u8
+        Self::is_rest_of_v4(self.rest)
+    }
+
+    const fn is_rest_of_v4(rest: u64) -> bool {
+        rest as u8 == Family::V4 as u8
     }
 
     /// Whether it is the same: `==` in fewer steps where it is of IPv4.
     #[inline(always)]
     pub(super) fn is(&self, other: &Self) -> bool {
-        let ([low_0, low_1], [high_0, high_1]) = (self.low, self.high);
-        let ([other_low_0, other_low_1], [other_high_0, other_high_1]) = (other.low, other.high);
-        let differ = (self.rest ^ other.rest) | (low_1 ^ other_low_1) | (high_1 ^ other_high_1);
-        // What IPv4 has no use for is zero.
-        differ == 0 && (self.is_v4() || (low_0 ^ other_low_0) | (high_0 ^ other_high_0) == 0)
+        self.is_v4_with(other.words_v4()) && (self.is_v4() || self.more == other.more)
     }
 
-    const fn low_id(&self) -> u16 {
-        (self.rest >> 48) as u16
+    /// Whether these words are its own, which say all of it if they are [of IPv4](Self::words_v4).
+    #[inline(always)]
+    pub(super) const fn is_v4_with(&self, [ends, rest]: [u64; 2]) -> bool {
+        (self.rest ^ rest) | (self.ends ^ ends) == 0
     }
 
-    const fn high_id(&self) -> u16 {
-        (self.rest >> 16) as u16
+    /// Whether both ends are the same.
+    pub(super) fn is_looped(&self) -> bool {
+        let [low, high] = [End::Low, End::High].map(|end| (self.bits(end), self.id(end)));
+        low == high
+    }
+
+    /// The port or what stands for it at one end.
+    const fn id(&self, end: End) -> u16 {
+        match end {
+            End::Low => (self.rest >> 48) as u16,
+            End::High => (self.rest >> 16) as u16,
+        }
+    }
+
+    /// The address at one end, as a number.
+    const fn bits(&self, end: End) -> u128 {
+        let [low, high, last] = self.more;
+        match (self.is_v4(), end) {
+            (true, End::Low) => (self.ends >> 32) as u128,
+            (true, End::High) => self.ends as u32 as u128,
+            (false, End::Low) => (self.ends as u128) << 64 | low as u128,
+            (false, End::High) => (high as u128) << 64 | last as u128,
+        }
     }
 
     /// What the queries have in common, if it is a key of ICMP.
     pub(super) fn query(&self) -> Option<IcmpQuery> {
-        let [icmp_type, code] = self.high_id().to_be_bytes();
-        self.is_icmp().then(|| IcmpQuery { icmp_type, code, identifier: self.low_id() })
+        let [icmp_type, code] = self.id(End::High).to_be_bytes();
+        self.is_icmp().then(|| IcmpQuery { icmp_type, code, identifier: self.id(End::Low) })
     }
 
     /// The address of one end.
     pub(super) fn address(&self, end: End) -> IpAddr {
-        let [high, low] = match end {
-            End::Low => self.low,
-            End::High => self.high,
-        };
-        if self.is_v4() {
-            return IpAddr::V4((low as u32).into());
-        }
-        IpAddr::V6((u128::from(high) << 64 | u128::from(low)).into())
+        let bits = self.bits(end);
+        if self.is_v4() { IpAddr::V4((bits as u32).into()) } else { IpAddr::V6(bits.into()) }
     }
 
     /// The 5-tuple of packets that `sender` sends. ICMP has 0 for the ports.
     pub(super) fn flow_key(&self, sender: End) -> FlowKey {
-        let pair = |end: End| match end {
-            End::Low => (self.address(End::Low), self.low_id()),
-            End::High => (self.address(End::High), self.high_id()),
-        };
-        let (src, dst) = match sender {
-            End::Low => (pair(End::Low), pair(End::High)),
-            End::High => (pair(End::High), pair(End::Low)),
-        };
+        let pair = |end: End| (self.address(end), self.id(end));
+        let (src, dst) = (pair(sender), pair(sender.other()));
         let (src_port, dst_port) = if self.is_icmp() { (0, 0) } else { (src.1, dst.1) };
         let protocol = self.protocol();
         let addrs = match (src.0, dst.0) {
@@ -486,10 +429,10 @@ fn v6(address: IpAddr) -> core::net::Ipv6Addr {
     }
 }
 
-fn address_bits(address: IpAddr) -> [u64; 2] {
+fn address_bits(address: IpAddr) -> u128 {
     match address {
-        IpAddr::V4(address) => [0, u64::from(address.to_bits())],
-        IpAddr::V6(address) => halves(address.to_bits()),
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
     }
 }
 

@@ -39,9 +39,6 @@ pub(super) struct Sought {
 }
 
 impl Sought {
-    /// For what has no key.
-    pub(super) const NOWHERE: Self = Self::with(0);
-
     pub(super) const fn with(hash: u64) -> Self {
         Self { hash, candidate: u32::MAX }
     }
@@ -127,11 +124,11 @@ impl Store {
         self.index.find(hash, |number| self.is(number, key))
     }
 
-    /// The candidate, if it is the one that is sought.
+    /// The candidate, unless it has expired.
     #[inline(always)]
-    pub(super) fn candidate(&mut self, key: &Key, sought: Sought, now: Time) -> Option<&mut Entry> {
+    pub(super) fn candidate(&mut self, sought: Sought, now: Time) -> Option<&mut Entry> {
         let candidate = self.entries.get_mut(sought.candidate as usize);
-        candidate.filter(|entry| entry.key.is(key) && !entry.is_expired(now))
+        candidate.filter(|entry| !entry.is_expired(now))
     }
 
     /// As [`find`](Self::find); an expired entry is removed instead.
@@ -197,11 +194,12 @@ impl Store {
         self.forget(number);
     }
 
-    /// Puts an entry that [has to be rearranged](Entry::is_out_of_place) where it now belongs.
+    /// Puts an entry that was moved where it now belongs.
     #[inline(never)]
     pub(super) fn rearrange(&mut self, number: u32) {
         let Some(entry) = self.entries.get_mut(number as usize) else { return };
         entry.armed = self.wheel.rearm(number, entry.deadline, entry.armed);
+        entry.steady = entry.is_steady();
         let rank = entry.proper_rank();
         if rank == entry.rank {
             return;

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use core::mem;
 use core::net::IpAddr;
 
-use super::advance::{Moved, advance, advance_if_usual, close, may_open};
+use super::advance::{Moved, Terms, advance, advance_if_usual, close, may_open};
 use super::ahead::{Ahead, Prepared};
 use super::entry::Entry;
 use super::helper::{Helper, Message, Pool};
@@ -70,6 +70,8 @@ pub struct ConnTable {
     /// What helpers read, if there are any.
     pool: Option<Box<Pool>>,
     limits: Limits,
+    /// Of the last call.
+    terms: Terms,
     counts: Counts,
     /// The packets of a batch that come next.
     ahead: Ahead,
@@ -131,6 +133,7 @@ impl ConnTable {
             store: store.with_quotas(quotas),
             missed: None,
             pool: None,
+            terms: Terms::of(&limits, Time::ZERO),
             limits,
             counts: Counts::default(),
             ahead: Ahead::new(),
@@ -237,6 +240,7 @@ impl Conntrack for ConnTable {
         self.collect(now);
         let subject = Subject::of(packet);
         let sought = self.store.seek(&subject.flow.key, self.chosen);
+        self.terms.renew(&self.limits, now);
         self.look_up_subject(&subject, sought, packet, now)
     }
 
@@ -313,6 +317,7 @@ impl ConnTable {
     ) -> Lookup {
         self.collect(now);
         let sought = self.store.seek_hashed(hash, self.chosen);
+        self.terms.renew(&self.limits, now);
         self.look_up_subject(subject, sought, packet, now)
     }
 
@@ -326,18 +331,39 @@ impl ConnTable {
         now: Time,
     ) -> Lookup {
         if let Some(flow) = subject.member()
-            && let Some(entry) = self.store.candidate(&flow.key, sought, now)
+            && let Some(entry) = self.store.candidate(sought, now)
+            && entry.key.is(&flow.key)
+            && let Some(found) =
+                advance_if_usual(entry, packet, entry.direction_from(flow.sender), &self.terms)
         {
-            let direction = entry.direction_of(flow);
-            if advance_if_usual(entry, packet, direction, &self.limits, now) {
-                let status = entry.status(direction);
-                if entry.is_out_of_place() {
-                    self.store.rearrange(sought.candidate);
-                }
-                return Lookup::known(ConnState::Established, direction).with_status(status);
+            if entry.comes_too_late() {
+                self.store.rearrange(sought.candidate);
             }
+            return found;
         }
         self.look_up_unusual(subject, sought, packet, now)
+    }
+
+    /// Looks up a packet of a batch.
+    #[inline(always)]
+    fn look_up_prepared(&mut self, prepared: &Prepared, packet: &Packet, now: Time) -> Lookup {
+        let sought = prepared.sought();
+        // What was recognized is there still, or is steady no more: nothing is entered meanwhile.
+        if let Some(direction) = prepared.direction
+            && let Some(entry) = self.store.candidate(sought, now)
+            && let Some(found) = advance_if_usual(entry, packet, direction, &self.terms)
+        {
+            if entry.comes_too_late() {
+                self.store.rearrange(sought.candidate);
+            }
+            return found;
+        }
+        self.look_up_other(sought, packet, now)
+    }
+
+    #[inline(never)]
+    fn look_up_other(&mut self, sought: Sought, packet: &Packet, now: Time) -> Lookup {
+        self.look_up_subject(&Subject::of(packet), sought, packet, now)
     }
 
     #[inline(never)]
@@ -425,11 +451,14 @@ impl ConnTable {
         lookups: &mut [Lookup],
     ) -> (usize, bool) {
         let mut done = 0;
+        self.terms.renew(&self.limits, now);
         // Once there is nothing to collect there is nothing before the clock moves on.
-        let mut idle = false;
+        let idle = self.store.is_idle(now);
         for ((prepared, packet), lookup) in ready.iter().zip(packets).zip(lookups) {
-            idle = idle || self.collect(now);
-            *lookup = self.look_up_subject(&prepared.subject, prepared.sought, packet, now);
+            if !idle {
+                self.store.collect(VISITS, now);
+            }
+            *lookup = self.look_up_prepared(prepared, packet, now);
             done += 1;
             if lookup.tentative {
                 return (done, true);
@@ -438,14 +467,11 @@ impl ConnTable {
         (done, false)
     }
 
-    /// Whether there was nothing to collect.
     #[inline]
-    fn collect(&mut self, now: Time) -> bool {
-        let idle = self.store.is_idle(now);
-        if !idle {
+    fn collect(&mut self, now: Time) {
+        if !self.store.is_idle(now) {
             self.store.collect(VISITS, now);
         }
-        idle
     }
 
     fn look_up_new(&mut self, flow: &Flow, hash: u64, packet: &Packet, now: Time) -> Lookup {

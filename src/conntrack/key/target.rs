@@ -5,7 +5,8 @@ use super::{End, Key};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::conntrack) struct Target {
     pub(super) to: Key,
-    pub(super) from: [u64; 2],
+    /// The address, as a number.
+    pub(super) from: u128,
     pub(super) from_port: u16,
 }
 
@@ -17,13 +18,13 @@ impl Target {
 
     /// The same as helpers announce it, the source port only `with_port`.
     pub(in crate::conntrack) fn expectation(&self, with_port: bool, seconds: u32) -> Expectation {
-        let from = Key { low: self.from, ..self.to };
+        let from = Key::of_ends(self.from, 0, self.to.rest);
         Expectation {
             protocol: self.to.protocol(),
             src: from.address(End::Low),
             src_port: with_port.then_some(self.from_port),
             dst: self.to.address(End::Low),
-            dst_port: self.to.low_id(),
+            dst_port: self.to.id(End::Low),
             seconds,
         }
     }

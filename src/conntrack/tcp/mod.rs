@@ -4,11 +4,11 @@
 mod refusal;
 mod saved;
 mod state_table;
+mod usual;
 mod window;
 
 pub use state_table::TcpState;
-
-use core::hint::select_unpredictable;
+pub(super) use usual::usual_seconds;
 
 use self::state_table::{Kind, Next, next};
 use self::window::{Fit, Marks, Offers, Side, Windows, before};
@@ -115,26 +115,27 @@ impl TcpTrack {
         open
     }
 
-    /// [`advance`](Self::advance) for the usual segment: an acknowledgement, with or without data,
-    /// that fits an open and [answered](Known::replied) connection. The step is then
-    /// [`Step::Renewed`] with these seconds, and the connection is assured. Otherwise it is `None`,
-    /// and nothing has happened.
+    /// Whether the connection is open, and what [`advance_if_usual`](Self::advance_if_usual) does
+    /// would leave it so.
+    pub(super) fn is_steady(&self) -> bool {
+        let open = self.state == TcpState::Established && self.last == Some(Kind::Ack);
+        open && self.windows.are_steady()
+    }
+
+    /// [`advance`](Self::advance) for the usual segment, an acknowledgement with or without data, of
+    /// a connection that [is steady](Self::is_steady) and [assured](Known::assured). The step is
+    /// then [`Step::Renewed`] with one of the [usual seconds](usual_seconds), and it says whether
+    /// it is the second. `None` of a segment that is unusual in any way; nothing has happened then.
     #[inline(always)]
     pub(super) fn advance_if_usual(
         &mut self,
         segment: &TcpSegment,
         direction: Direction,
-        tracking: &TcpTracking,
-        timeouts: &Timeouts,
-    ) -> Option<u32> {
-        let open = self.state == TcpState::Established && Kind::is_ack(segment.flags);
-        if !open || !self.windows.learn_if_usual(segment, direction) {
+    ) -> Option<bool> {
+        if !Kind::is_ack(segment.flags) {
             return None;
         }
-        if self.last != Some(Kind::Ack) {
-            self.last = Some(Kind::Ack);
-        }
-        Some(self.seconds(Kind::Ack, tracking, timeouts))
+        self.windows.learn_if_usual(segment, direction)
     }
 
     /// Moves the connection by one segment.
@@ -350,7 +351,6 @@ impl TcpTrack {
         }
     }
 
-    #[inline(always)]
     fn seconds(&self, kind: Kind, tracking: &TcpTracking, timeouts: &Timeouts) -> u32 {
         let usual = timeouts.tcp(self.state);
         let windows = &self.windows;
@@ -365,7 +365,7 @@ impl TcpTrack {
         if windows.last_window == 0 && !(unacknowledged && limited < usual) {
             return usual.min(timeouts.tcp_max_retrans);
         }
-        select_unpredictable(unacknowledged, limited, usual)
+        if unacknowledged { limited } else { usual }
     }
 }
 
@@ -441,9 +441,12 @@ mod tests {
             mut answer in segment(),
             segments in prop::collection::vec((segment(), any::<bool>(), 1..3u8), 1..60),
             max_retrans in 0..4u8,
+            unacknowledged in prop_oneof![Just(20u32), Just(300), Just(1_000_000)],
         ) {
             let tracking = TcpTracking { max_retrans, ..TcpTracking::default() };
-            let timeouts = Timeouts::default();
+            let mut timeouts = Timeouts::default();
+            timeouts.tcp_unacknowledged = unacknowledged;
+            let usual = usual_seconds(&tracking, &timeouts);
             let mut track = open(&mut syn, &mut answer);
             for (segment, back, times) in segments {
                 let direction = if back { Direction::Reply } else { Direction::Original };
@@ -451,10 +454,15 @@ mod tests {
                     let (before, mut short) = (track, track);
                     let known = Known { replied: true, assured: true };
                     let step = track.advance(&segment, direction, known, &tracking, &timeouts);
-                    match short.advance_if_usual(&segment, direction, &tracking, &timeouts) {
-                        Some(seconds) => {
+                    if !before.is_steady() {
+                        continue;
+                    }
+                    match short.advance_if_usual(&segment, direction) {
+                        Some(unacknowledged) => {
+                            let seconds = usual[usize::from(unacknowledged)];
                             prop_assert_eq!(step, Step::Renewed { seconds, assured: true });
                             prop_assert_eq!(short, track);
+                            prop_assert!(short.is_steady());
                         }
                         None => prop_assert_eq!(short, before),
                     }
@@ -470,8 +478,16 @@ mod tests {
         let mut track = open(&mut syn, &mut answer);
         let mut data = TcpSegment::new(TcpFlags::ACK | TcpFlags::PSH);
         (data.seq, data.ack, data.window, data.payload_len) = (1, 1, 8192, 100);
+        let known = Known { replied: true, assured: true };
         let (tracking, timeouts) = (TcpTracking::default(), Timeouts::default());
-        let seconds = track.advance_if_usual(&data, Direction::Reply, &tracking, &timeouts);
-        assert_eq!(seconds, Some(timeouts.tcp_unacknowledged));
+        track.advance(&data, Direction::Reply, known, &tracking, &timeouts);
+        assert!(track.is_steady());
+        data.seq = 101;
+        assert_eq!(track.advance_if_usual(&data, Direction::Reply), Some(true));
+        data.ack = 201;
+        data.seq = 1;
+        assert_eq!(track.advance_if_usual(&data, Direction::Original), Some(true));
+        (data.seq, data.ack, data.payload_len) = (201, 101, 0);
+        assert_eq!(track.advance_if_usual(&data, Direction::Reply), Some(false));
     }
 }

@@ -1,5 +1,3 @@
-use core::hint::select_unpredictable;
-
 use super::TcpState;
 use super::state_table::Kind;
 use crate::conntrack::TcpTracking;
@@ -61,12 +59,7 @@ impl Marks {
     }
 
     #[inline(always)]
-    const fn set_if(&mut self, holds: bool, mark: Self) {
-        self.0 |= mark.0 & (holds as u8).wrapping_neg();
-    }
-
-    #[inline(always)]
-    const fn clear_if(&mut self, holds: bool, mark: Self) {
+    pub(super) const fn clear_if(&mut self, holds: bool, mark: Self) {
         self.0 &= !(mark.0 & (holds as u8).wrapping_neg());
     }
 }
@@ -127,7 +120,8 @@ impl Side {
     }
 
     /// The room below the highest acknowledgement for one that was delayed.
-    fn ack_room(&self) -> u32 {
+    #[inline(always)]
+    pub(super) fn ack_room(&self) -> u32 {
         self.max_window.max(66_000)
     }
 }
@@ -165,7 +159,7 @@ pub(super) enum Fit {
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub(super) struct Windows {
     /// The opener's and the other end's.
-    sides: [Side; 2],
+    pub(super) sides: [Side; 2],
     pub(super) last_seq: u32,
     pub(super) last_ack: u32,
     pub(super) last_end: u32,
@@ -247,45 +241,41 @@ impl Windows {
         }
     }
 
-    /// [`judge`](Self::judge) of a segment that only acknowledges and carries data. If it fits in
-    /// the usual way it is learned from; if not, nothing has happened.
-    #[inline(always)]
-    pub(super) fn learn_if_usual(&mut self, segment: &TcpSegment, direction: Direction) -> bool {
-        // No branch on the direction: it is as good as random.
-        let from = direction as usize;
-        let Ok([sender, receiver]) = self.sides.get_disjoint_mut([from, from ^ 1]) else {
-            return false;
-        };
-        let numbers = Numbers::of(segment, receiver);
-        if sender.max_window == 0 || !numbers.are_usual(sender, receiver) {
-            return false;
-        }
-        numbers.learn(segment, sender, receiver);
-        self.count_retransmission(segment, &numbers, direction);
-        true
-    }
-
-    #[inline(always)]
     fn count_retransmission(
         &mut self,
         segment: &TcpSegment,
         numbers: &Numbers,
         direction: Direction,
     ) {
-        // The first comparison nearly always says that it is another one.
-        if self.last_seq == numbers.seq
-            && self.last_end == numbers.end
-            && self.last_direction == direction
-            && self.last_ack == numbers.ack
-            && self.last_window == segment.window
-        {
+        if self.is_last(segment, numbers.end, direction) {
             self.retransmissions = self.retransmissions.saturating_add(1);
             return;
         }
         self.retransmissions = 0;
+        self.take_as_last(segment, numbers.end, direction);
+    }
+
+    /// Whether the last segment was the same, as far as it is remembered.
+    #[inline(always)]
+    pub(super) fn is_last(&self, segment: &TcpSegment, end: u32, direction: Direction) -> bool {
+        // The first comparison nearly always says that it is another one; the direction, which
+        // is as good as random, must not be asked before.
+        self.last_seq == segment.seq && self.is_last_with(segment, end, direction)
+    }
+
+    #[inline(never)]
+    fn is_last_with(&self, segment: &TcpSegment, end: u32, direction: Direction) -> bool {
+        self.last_end == end
+            && self.last_ack == segment.ack
+            && self.last_window == segment.window
+            && self.last_direction == direction
+    }
+
+    #[inline(always)]
+    pub(super) fn take_as_last(&mut self, segment: &TcpSegment, end: u32, direction: Direction) {
         self.last_direction = direction;
         self.last_window = segment.window;
-        (self.last_seq, self.last_ack, self.last_end) = (numbers.seq, numbers.ack, numbers.end);
+        (self.last_seq, self.last_ack, self.last_end) = (segment.seq, segment.ack, end);
     }
 }
 
@@ -357,7 +347,6 @@ struct Numbers {
 }
 
 impl Numbers {
-    #[inline(always)]
     fn of(segment: &TcpSegment, receiver: &Side) -> Self {
         let sack = if segment.sack.is_empty() || !receiver.marks.has(Marks::SACKS) {
             segment.ack
@@ -368,7 +357,6 @@ impl Numbers {
     }
 
     /// With what the segment leaves out: an acknowledgement, or a reset's sequence number.
-    #[inline(always)]
     fn completed(
         mut self,
         segment: &TcpSegment,
@@ -390,7 +378,6 @@ impl Numbers {
 
     /// The four bounds: the data within what the receiver lets the sender send, the
     /// acknowledgement within what the receiver sent.
-    #[inline(always)]
     fn fit(&self, sender: &mut Side, receiver: &Side) -> Fit {
         let acks_sent_data = !after(self.sack, receiver.end);
         let ack_recent = !before(self.sack, receiver.end.wrapping_sub(sender.ack_room()));
@@ -414,33 +401,23 @@ impl Numbers {
         }
     }
 
-    /// Whether they [fit](Self::fit) inside.
-    #[inline(always)]
-    fn are_usual(&self, sender: &Side, receiver: &Side) -> bool {
-        let data_recent = !before(self.end, sender.end.wrapping_sub(receiver.max_window));
-        !after(self.seq, sender.max_end)
-            & !after(self.sack, receiver.end)
-            & !before(self.sack, receiver.end.wrapping_sub(sender.ack_room()))
-            & (data_recent | (receiver.max_window == 0))
-    }
-
-    #[inline(always)]
     fn learn(&self, segment: &TcpSegment, sender: &mut Side, receiver: &mut Side) {
         let scale = if segment.flags.contains(TcpFlags::SYN) { 0 } else { sender.scale };
         let window = u32::from(segment.window) << scale;
         let reach = window.wrapping_add(self.sack.wrapping_sub(self.ack));
         sender.max_window = sender.max_window.max(reach);
-        let more = after(self.end, sender.end);
-        sender.end = select_unpredictable(more, self.end, sender.end);
-        sender.marks.set_if(more, Marks::UNACKNOWLEDGED);
-        let acks = segment.flags.contains(TcpFlags::ACK);
-        let further = !sender.marks.has(Marks::ACKED) | after(self.ack, sender.max_ack);
-        sender.max_ack = if acks & further { self.ack } else { sender.max_ack };
-        sender.marks.set_if(acks, Marks::ACKED);
+        if after(self.end, sender.end) {
+            sender.end = self.end;
+            sender.marks.set(Marks::UNACKNOWLEDGED);
+        }
+        if segment.flags.contains(TcpFlags::ACK) {
+            let further = !sender.marks.has(Marks::ACKED) || after(self.ack, sender.max_ack);
+            sender.max_ack = if further { self.ack } else { sender.max_ack };
+            sender.marks.set(Marks::ACKED);
+        }
         self.learn_of_receiver(window, sender, receiver);
     }
 
-    #[inline(always)]
     fn learn_of_receiver(&self, window: u32, sender: &Side, receiver: &mut Side) {
         if after(self.end, sender.max_end) && receiver.max_window != 0 {
             let excess = self.end.wrapping_sub(sender.max_end);
@@ -449,8 +426,9 @@ impl Numbers {
         let allowed = self.sack.wrapping_add(window);
         // A closed window may still be probed with one byte.
         let probed = allowed.wrapping_add(u32::from(window == 0));
-        let shrinks = before(allowed, receiver.max_end);
-        receiver.max_end = if shrinks { receiver.max_end } else { probed };
+        if !before(allowed, receiver.max_end) {
+            receiver.max_end = probed;
+        }
         receiver.marks.clear_if(self.ack == receiver.end, Marks::UNACKNOWLEDGED);
     }
 }
@@ -477,6 +455,6 @@ pub(super) const fn before(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b) as i32) < 0
 }
 
-const fn after(a: u32, b: u32) -> bool {
+pub(super) const fn after(a: u32, b: u32) -> bool {
     before(b, a)
 }
