@@ -1,5 +1,6 @@
 //! A firewall from end to end: frames are parsed, tracked in batches among 100,000 established TCP
-//! connections, and judged by 1,000 rules. Throughput is in packets.
+//! connections, and judged by 1,000 rules, by one thread alone and by one and two that share a table.
+//! Throughput is in packets.
 
 #[allow(dead_code, reason = "shared with other benchmarks")]
 mod flows;
@@ -8,17 +9,18 @@ mod generator;
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use portcullis::conntrack::{Conntrack, Limits, Time};
+use portcullis::conntrack::{Conntrack, Limits, ShardedTable, Time};
 use portcullis::packet::{Family, TcpFlags, TcpSegment, Transport};
 use portcullis::{
     Action, Addrs, ChainId, Config, ConnState, ConnTable, FlowKey, Packet, Protocol, Rule, RuleSet,
     StatefulMatcher,
 };
 
-use flows::draws;
+use flows::{draws, round_number};
 use generator::{Shape, headers, patterns, rule_set};
 
 criterion_group! {
@@ -27,7 +29,7 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .sample_size(10);
-    targets = end_to_end
+    targets = end_to_end, shared
 }
 criterion_main!(benches);
 
@@ -37,15 +39,15 @@ const FRAMES: usize = 1 << 16;
 const BATCH: usize = 64;
 const SEED: u64 = 2007;
 
+/// Where it stands in a frame.
+const SEQUENCE_NUMBER: usize = 14 + 20 + 4;
+
 fn end_to_end(criterion: &mut Criterion) {
     let patterns = patterns(&Shape::ACL, Family::V4, RULES, SEED);
     let keys = connections(headers(&patterns, 8 * CONNECTIONS, SEED));
     assert_eq!(keys.len(), CONNECTIONS);
     let table = established(&keys);
-    let frames: Vec<Vec<u8>> = draws(SEED)
-        .take(FRAMES)
-        .map(|draw| frame(&keys[draw as usize % keys.len()], draw))
-        .collect();
+    let mut frames = frames(&keys, SEED);
     let rules = rule_set(&patterns);
     let mut group = criterion.benchmark_group("stateful/frames");
     group.throughput(Throughput::Elements(FRAMES as u64));
@@ -55,21 +57,73 @@ fn end_to_end(criterion: &mut Criterion) {
         let mut firewall =
             StatefulMatcher::compile(&rules, table.clone(), &Config::new()).expect("no jumps");
         check(&mut firewall, &frames);
-        let mut packets = Vec::with_capacity(BATCH);
+        let mut round = 0;
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                for frames in frames.chunks(BATCH) {
-                    packets.clear();
-                    let parsed = frames.iter().flat_map(|frame| Packet::from_ethernet(frame));
-                    packets.extend(parsed);
-                    firewall.classify_batch(&packets, Time::from_secs(2), |_, decision| {
-                        black_box(decision);
-                    });
-                }
+                round += 1;
+                judge(&mut firewall, &mut frames, round);
             });
         });
     }
     group.finish();
+}
+
+/// What threads do together that share a connection table and see packets of all its connections.
+fn shared(criterion: &mut Criterion) {
+    let patterns = patterns(&Shape::ACL, Family::V4, RULES, SEED);
+    let keys = connections(headers(&patterns, 8 * CONNECTIONS, SEED));
+    let rules = behind_state_rules(&rule_set(&patterns));
+    let now = Time::from_secs(1);
+    let table = ShardedTable::new(&Limits::new(2 * CONNECTIONS as u32), 64, [7; 16]);
+    established(&keys).export(now).for_each(|it| table.import(&it, now).expect("there is room"));
+    let firewall = StatefulMatcher::compile(&rules, &table, &Config::new()).expect("no jumps");
+    let mut group = criterion.benchmark_group("stateful/frames, shared table");
+    for threads in [1, 2] {
+        group.throughput(Throughput::Elements(threads * FRAMES as u64));
+        group.bench_function(format!("{threads} threads"), |bencher| {
+            bencher.iter_custom(|rounds| {
+                let work = |seed| {
+                    let (mut firewall, mut frames) = (firewall.clone(), frames(&keys, seed));
+                    let started = Instant::now();
+                    (0..rounds).for_each(|round| judge(&mut firewall, &mut frames, round as u32));
+                    started.elapsed()
+                };
+                thread::scope(|scope| {
+                    let spawn = |seed| scope.spawn(move || work(seed));
+                    let running: Vec<_> = (0..threads).map(spawn).collect();
+                    let times = running.into_iter().map(|thread| thread.join().expect("no panic"));
+                    times.max().unwrap_or_default()
+                })
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Judges every frame, of which none is the same as in the round before.
+fn judge<C: Conntrack>(
+    firewall: &mut StatefulMatcher<Action, C>,
+    frames: &mut [Vec<u8>],
+    round: u32,
+) {
+    let mut packets = Vec::with_capacity(BATCH);
+    let number = round_number(round).to_be_bytes();
+    for frames in frames.chunks_mut(BATCH) {
+        packets.clear();
+        packets.extend(frames.iter_mut().flat_map(|frame| {
+            frame[SEQUENCE_NUMBER..][..4].copy_from_slice(&number);
+            Packet::from_ethernet(frame)
+        }));
+        firewall.classify_batch(&packets, Time::from_secs(2), |_, decision| {
+            black_box(decision);
+        });
+    }
+}
+
+/// Frames of connections drawn at random.
+fn frames(keys: &[FlowKey], seed: u64) -> Vec<Vec<u8>> {
+    let draws = draws(seed).take(FRAMES);
+    draws.map(|draw| frame(&keys[draw as usize % keys.len()], draw)).collect()
 }
 
 /// Every frame belongs to one of the connections.

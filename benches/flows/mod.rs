@@ -27,7 +27,12 @@ pub(crate) fn datagram(flow: u32) -> Packet {
 
 /// A table full of `flows` established TCP connections.
 pub(crate) fn open_table(flows: u32, now: Time) -> ConnTable {
-    let mut table = ConnTable::new(&Limits::new(flows), [7; 16]);
+    open_table_for(flows, flows, now)
+}
+
+/// A table for `capacity` connections with `flows` of them.
+pub(crate) fn open_table_for(capacity: u32, flows: u32, now: Time) -> ConnTable {
+    let mut table = ConnTable::new(&Limits::new(capacity), [7; 16]);
     for flow in 0..flows {
         let answer = segment(key(flow).reversed(), TcpFlags::SYN | TcpFlags::ACK, 0, 1);
         for packet in [syn(flow), answer, data(flow)] {
@@ -51,9 +56,20 @@ pub(crate) fn redirect(packet: &mut Packet, flow: u32, back: bool, seq: u32) {
         packet.addrs = Addrs::V4 { src: client, dst: server };
         packet.ports = Some(Ports { src: port, dst: 443 });
     }
+    renumber(packet, seq);
+}
+
+/// Gives a segment another sequence number, as what follows in a connection has: the same one again
+/// would be a retransmission, which takes the table longer.
+pub(crate) fn renumber(packet: &mut Packet, seq: u32) {
     if let Transport::Tcp(header) = &mut packet.transport {
         header.seq = seq;
     }
+}
+
+/// The number of a segment in a round of so many, which all windows have room for.
+pub(crate) fn round_number(round: u32) -> u32 {
+    round % 32_000 + 1
 }
 
 /// Numbers in no order, always the same for a seed.

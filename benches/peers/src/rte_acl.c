@@ -58,13 +58,19 @@ static const struct rte_acl_field_def defs[FIELDS] = {
 	DEF(DST_PORT, RANGE, 3, dst_port),
 };
 
-static int huge_pages = 1;
+static int huge_pages = 1, touched_pages = 0;
 
 /* Whether allocations from now on are to lie in huge pages. */
 int peer_pages(int huge)
 {
 	huge_pages = huge;
 	return 0;
+}
+
+/* Whether they are written to at once, so that no later use has to wait for them. */
+void peer_touch_pages(int touched)
+{
+	touched_pages = touched;
 }
 
 /* DPDK's own heap is hardly used, see below: no device, no file, no reserved huge pages. */
@@ -167,6 +173,8 @@ void *__wrap_rte_zmalloc_socket(const char *type, size_t wanted, unsigned align,
 		return NULL;
 	if (huge_pages)
 		madvise(start, length, MADV_HUGEPAGE);
+	if (touched_pages)
+		memset(start, 0, length);
 	*block = (struct block){ .start = start, .length = length, .wanted = wanted,
 		.used = RTE_PTR_ALIGN_CEIL(start, HUGE_PAGE) };
 	return block->used;

@@ -8,7 +8,7 @@ use portcullis::{ConnState, ConnTable, Packet};
 
 use super::clock::cpu_time;
 use super::flows::{data, draws, key, open_table, redirect, syn};
-use super::rte_hash::{Dpdk, Key, RteHash};
+use super::rte_hash::{Dpdk, Key, Record, RteHash};
 
 /// How many packets come at a time.
 pub(crate) const BLOCK: usize = 64;
@@ -25,11 +25,13 @@ pub(crate) struct Conditions {
 pub(crate) struct Measured {
     pub(crate) flows: u32,
     pub(crate) bulk: Option<Score>,
+    pub(crate) touch: Option<Score>,
     pub(crate) batch: Option<Score>,
     pub(crate) find: Option<Score>,
     pub(crate) single: Option<Score>,
     pub(crate) insert: Option<Score>,
     pub(crate) open: Option<Score>,
+    pub(crate) open_batch: Option<Score>,
 }
 
 /// Of all passes.
@@ -48,7 +50,8 @@ impl Conditions {
         let mut work = Work::new();
         warm_up(&mut one_by_one, &mut work, flows, now);
         let mut in_batches = one_by_one.clone();
-        let mut times: [Vec<f64>; 6] = Default::default();
+        let mut records = vec![Record::NONE; hash.iter().len() * (flows as usize + 1)];
+        let mut times: [Vec<f64>; 8] = Default::default();
         for pass in 0..self.passes {
             let now = Time::from_secs(2 + pass as u64);
             let mut time = |run: &mut dyn FnMut(&mut Work, &[u32]) -> usize| {
@@ -59,6 +62,11 @@ impl Conditions {
             if let Some(hash) = &hash {
                 let bulk = time(&mut |work, numbers| hash.find_bulk(work.keys(numbers)));
                 times[0].push(bulk - keys_alone);
+                let moment = now.as_nanos();
+                let touch = time(&mut |work, numbers| {
+                    hash.touch_bulk(work.keys(numbers), &mut records, moment)
+                });
+                times[6].push(touch - keys_alone);
                 let find = time(&mut |work, numbers| hash.find(work.keys(numbers)));
                 times[2].push(find - keys_alone);
             }
@@ -67,19 +75,21 @@ impl Conditions {
             let single = time(&mut |work, numbers| singles(&mut one_by_one, work, numbers, now));
             times[3].push(single - packets_alone);
         }
-        drop((hash, one_by_one, in_batches));
+        drop((hash, records, one_by_one, in_batches));
         for _ in 0..self.passes.min(5) {
             if let Some(dpdk) = &self.dpdk {
                 times[4].push(inserts(dpdk, flows)?);
             }
             times[5].push(opens(flows));
+            times[7].push(opens_in_batches(flows));
         }
-        let [bulk, batch, find, single, insert, open] = times.map(Score::of);
-        Ok(Measured { flows, bulk, batch, find, single, insert, open })
+        let [bulk, batch, find, single, insert, open, touch, open_batch] = times.map(Score::of);
+        Ok(Measured { flows, bulk, touch, batch, find, single, insert, open, open_batch })
     }
 
-    /// Nanoseconds a packet of a pass over connections drawn at random. Half as many packets come
-    /// before, so that the caches hold what this contestant needs and not what others needed.
+    /// Nanoseconds a packet of a pass over connections drawn at random. Others come before, for each
+    /// connection two or half as many as are measured, so that the caches hold what this contestant
+    /// needs, as far as they can, and not what others needed.
     fn time(
         &self,
         flows: u32,
@@ -90,8 +100,9 @@ impl Conditions {
         let mut draws = draws(pass as u64);
         let mut numbers = [0; BLOCK];
         let mut start = Duration::ZERO;
-        for block in 0..self.blocks + self.blocks / 2 {
-            if block == self.blocks / 2 {
+        let before = (self.blocks / 2).max((2 * flows as usize / BLOCK).min(2 * self.blocks));
+        for block in 0..before + self.blocks {
+            if block == before {
                 start = cpu_time();
             }
             // What follows in a connection has other numbers.
@@ -201,6 +212,31 @@ fn opens(flows: u32) -> f64 {
         redirect(&mut packet, shuffled(flow), false, flow);
         if table.look_up(black_box(&packet), now).tentative {
             table.confirm(&packet, now).expect("there is room");
+        }
+    }
+    let time = cpu_time() - start;
+    assert_eq!(table.len(), flows as usize);
+    nanos(time, flows as usize)
+}
+
+/// The same in batches.
+fn opens_in_batches(flows: u32) -> f64 {
+    let mut table = ConnTable::new(&Limits::new(flows), [7; 16]);
+    let now = Time::from_secs(1);
+    let mut packets = vec![syn(0); BLOCK];
+    let mut lookups = [Lookup::invalid(); BLOCK];
+    let start = cpu_time();
+    for first in (0..flows).step_by(BLOCK) {
+        for (packet, flow) in packets.iter_mut().zip(first..) {
+            redirect(packet, shuffled(flow), false, flow);
+        }
+        let mut rest = black_box(packets.get(..(flows - first) as usize).unwrap_or(&packets));
+        while !rest.is_empty() {
+            let done = table.look_up_batch(rest, now, &mut lookups);
+            if lookups[done - 1].tentative {
+                table.confirm(&rest[done - 1], now).expect("there is room");
+            }
+            rest = &rest[done..];
         }
     }
     let time = cpu_time() - start;

@@ -9,6 +9,13 @@ pub(crate) struct RteHash<'d>(&'d Dpdk);
 #[derive(Clone, Copy)]
 pub(crate) struct Key;
 
+#[derive(Clone)]
+pub(crate) struct Record;
+
+impl Record {
+    pub(crate) const NONE: Self = Self;
+}
+
 impl Dpdk {
     pub(crate) fn start(_core: usize, _huge_pages: bool) -> Result<Self, String> {
         Err("DPDK 20.11 or later is not installed (on Debian and Ubuntu: apt-get install \
@@ -31,6 +38,10 @@ impl RteHash<'_> {
     }
 
     pub(crate) fn find_bulk(&self, _: &[Key]) -> usize {
+        match *self.0 {}
+    }
+
+    pub(crate) fn touch_bulk(&self, _: &[Key], _: &mut [Record], _: u64) -> usize {
         match *self.0 {}
     }
 }

@@ -12,11 +12,15 @@ timed in turns, for connections drawn at random; what making keys and packets ta
 subtracted. A ratio, of minima, is how many times as long portcullis takes.
 bulk       rte_hash_lookup_bulk, 64 keys of 16 bytes: finds places. Its hash is CRC-32, which does
            not resist whoever chooses addresses and ports.
+touch      the same with 64 bytes for each connection, fetched and written to: what whoever tracks
+           connections with it has to do at the least.
 batch      look_up_batch, 64 TCP segments in either direction: finds connections, checks the windows,
            moves states and deadlines. Its hash is SipHash-1-3 under a secret.
 1          the same one at a time: rte_hash_lookup, look_up.
 insert     rte_hash_add_key of every key, into an empty table.
-open       look_up and confirm of every connection's SYN, into an empty table.";
+open 1     look_up and confirm of every connection's SYN, into an empty table.
+open       look_up_batch of 64 SYNs and confirm of each; rte_hash adds keys one at a time only.
+Memory is written to before anything is put in, on both sides.";
 
 pub(crate) fn table(measured: &[Measured]) -> String {
     let style = TableStyle::new()
@@ -28,12 +32,15 @@ pub(crate) fn table(measured: &[Measured]) -> String {
     let titles = [
         "connections",
         "rte_hash bulk",
+        "touch",
         "batch",
         "ratio",
         "rte_hash 1",
         "portcullis 1",
         "ratio",
         "rte_hash insert",
+        "open 1",
+        "ratio",
         "open",
         "ratio",
     ];
@@ -43,6 +50,8 @@ pub(crate) fn table(measured: &[Measured]) -> String {
         for (peer, own) in [(one.bulk, one.batch), (one.find, one.single), (one.insert, one.open)] {
             cells.extend([score(peer), score(own), ratio(peer, own)]);
         }
+        cells.insert(2, score(one.touch));
+        cells.extend([score(one.open_batch), ratio(one.insert, one.open_batch)]);
         table.add_row(cells.into_iter().map(right).collect::<Vec<_>>());
     }
     table.trim_fmt()

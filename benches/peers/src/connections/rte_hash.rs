@@ -12,9 +12,19 @@ const BULK_MAX: usize = 64;
 /// DPDK, started. There can be one in a process.
 pub(crate) struct Dpdk(());
 
+/// What a connection tracker would keep of a connection, at the least: `struct peer_record`.
+#[derive(Clone)]
+#[repr(C, align(64))]
+pub(crate) struct Record([u64; 8]);
+
+impl Record {
+    pub(crate) const NONE: Self = Self([0; 8]);
+}
+
 /// A table of keys.
 pub(crate) struct RteHash<'d> {
     hash: NonNull<Hash>,
+    entries: u32,
     _dpdk: &'d Dpdk,
 }
 
@@ -32,6 +42,8 @@ pub(crate) struct Key {
 impl Dpdk {
     /// Starts DPDK on a core, and keeps the calling thread there.
     pub(crate) fn start(core: usize, huge_pages: bool) -> Result<Self, String> {
+        // SAFETY: takes a number only.
+        unsafe { peer_touch_pages(1) };
         // SAFETY: takes numbers only, and the program calls it once.
         match unsafe { peer_pages(c_int::from(huge_pages)) + peer_start(core as u32) } {
             0 => Ok(Self(())),
@@ -45,7 +57,8 @@ impl Dpdk {
     pub(crate) fn hash(&self, entries: u32) -> Result<RteHash<'_>, String> {
         // SAFETY: DPDK has been started.
         let hash = unsafe { peer_hash_create(entries) };
-        Ok(RteHash { hash: NonNull::new(hash).ok_or("no memory for rte_hash")?, _dpdk: self })
+        let hash = NonNull::new(hash).ok_or("no memory for rte_hash")?;
+        Ok(RteHash { hash, entries, _dpdk: self })
     }
 }
 
@@ -68,6 +81,16 @@ impl RteHash<'_> {
         let (keys, count) = (keys.as_ptr(), keys.len() as u32);
         // SAFETY: as above, and there are not too many.
         unsafe { peer_hash_find_bulk(self.hash.as_ptr(), keys, count) as usize }
+    }
+
+    /// As [`find_bulk`](Self::find_bulk), and notes in the record of each key that its connection
+    /// was seen, as whoever tracks connections with such a table has to.
+    pub(crate) fn touch_bulk(&self, keys: &[Key], records: &mut [Record], now: u64) -> usize {
+        assert!(keys.len() <= BULK_MAX && records.len() > self.entries as usize);
+        let (keys, count) = (keys.as_ptr(), keys.len() as u32);
+        let records = records.as_mut_ptr();
+        // SAFETY: as above; places of keys are numbers below that of the entries, and one more.
+        unsafe { peer_hash_touch_bulk(self.hash.as_ptr(), keys, count, records, now) as usize }
     }
 }
 
@@ -102,10 +125,18 @@ struct Hash {
 
 unsafe extern "C" {
     fn peer_pages(huge: c_int) -> c_int;
+    fn peer_touch_pages(touched: c_int);
     fn peer_start(core: u32) -> c_int;
     fn peer_hash_create(entries: u32) -> *mut Hash;
     fn peer_hash_add(hash: *const Hash, keys: *const Key, count: u32) -> u32;
     fn peer_hash_find(hash: *const Hash, keys: *const Key, count: u32) -> u32;
     fn peer_hash_find_bulk(hash: *const Hash, keys: *const Key, count: u32) -> u32;
+    fn peer_hash_touch_bulk(
+        hash: *const Hash,
+        keys: *const Key,
+        count: u32,
+        records: *mut Record,
+        now: u64,
+    ) -> u32;
     fn peer_hash_free(hash: *mut Hash);
 }
