@@ -90,7 +90,8 @@ impl Boxes {
         }
     }
 
-    /// Adds a box. What a packet that lacks a header would meet becomes a box of its own.
+    /// Adds a box. What a packet that lacks a header would meet becomes a box of its own, for each
+    /// header that the rule needs.
     fn push_box(
         &mut self,
         row: &[Span; WORDS],
@@ -98,32 +99,20 @@ impl Boxes {
         [entry, checked]: [u32; 2],
         ends: bool,
     ) -> bool {
-        let holds = |word: usize, number: u32| row[word].0 <= number && number <= row[word].1;
-        let without = if entry == checked {
-            None
-        } else if needs.contains(Headers::PORTS)
-            && holds(SRC_PORT, NO_PORT.into())
-            && holds(DST_PORT, NO_PORT.into())
-        {
-            Some((DST_PORT, u32::from(NO_PORT), (u32::from(NO_PORT) + 1, row[DST_PORT].1)))
-        } else if needs.contains(Headers::ICMP) && holds(ICMP, NO_ICMP.into()) {
-            Some((ICMP, u32::from(NO_ICMP), (row[ICMP].0, u32::from(NO_ICMP) - 1)))
-        } else {
-            None
-        };
-        let Some((word, alone, rest)) = without else {
-            self.add(row, entry, ends);
-            return false;
-        };
-        self.use_word(word);
         let mut row = *row;
-        if rest.0 <= rest.1 {
-            row[word] = rest;
+        let without = if entry == checked { [None, None] } else { lacking(&row, needs) };
+        let apart = without.map(|lacking| {
+            let (word, alone, rest) = lacking?;
+            self.use_word(word);
+            let apart = with(&row, word, (alone, alone));
+            row = with(&row, word, rest);
+            Some(apart)
+        });
+        if row.iter().all(|(first, last)| first <= last) {
             self.add(&row, entry, ends);
         }
-        row[word] = (alone, alone);
-        self.add(&row, checked, false);
-        true
+        apart.iter().flatten().for_each(|apart| self.add(apart, checked, false));
+        apart.iter().any(Option::is_some)
     }
 
     fn add(&mut self, row: &[Span; WORDS], entry: u32, ends: bool) {
@@ -135,6 +124,27 @@ impl Boxes {
         self.entries.push(entry);
         self.ends.push(ends);
     }
+}
+
+/// For ports and for ICMP, if they are needed and a packet without them would be in the box: the word
+/// that shows it, the number there, and the span of the rest.
+fn lacking(row: &[Span; WORDS], needs: Headers) -> [Option<(usize, u32, Span)>; 2] {
+    let [no_port, no_icmp] = [NO_PORT, NO_ICMP].map(u32::from);
+    let holds = |word: usize, number: u32| row[word].0 <= number && number <= row[word].1;
+    let no_ports = holds(SRC_PORT, no_port) && holds(DST_PORT, no_port);
+    let ports = needs.contains(Headers::PORTS) && no_ports;
+    let icmp = needs.contains(Headers::ICMP) && holds(ICMP, no_icmp);
+    [
+        ports.then_some((DST_PORT, no_port, (no_port + 1, row[DST_PORT].1))),
+        icmp.then_some((ICMP, no_icmp, (row[ICMP].0, no_icmp - 1))),
+    ]
+}
+
+/// The same row but for one word.
+fn with(row: &[Span; WORDS], word: usize, span: Span) -> [Span; WORDS] {
+    let mut row = *row;
+    row[word] = span;
+    row
 }
 
 /// Some neighbouring words together: what one field asks of them, as alternatives.

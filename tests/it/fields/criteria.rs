@@ -3,7 +3,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use portcullis::packet::{IcmpMessage, Malformed, TcpFlags, TcpSegment, Transport};
 use portcullis::rule::{AnyOf, PortRange, not};
 use portcullis::{
-    Action, Addrs, ConnState, Fragment, Packet, Ports, Protocol, Rule, RuleSet, Tracked,
+    Action, Addrs, Config, ConnState, Fragment, Packet, Ports, Protocol, Rule, RuleSet,
+    StatelessMatcher, Tracked,
 };
 
 use super::{rules, syn};
@@ -18,6 +19,11 @@ fn run(cases: &[Case]) {
         let rules = rules(&format!("accept {criteria}"));
         let holds = rules.first_match(&packet, None).rule.is_some();
         assert_eq!(holds, *expected, "case {number}: {criteria} of {packet:?}");
+        // Connections are not for this matcher.
+        if let Ok(matcher) = StatelessMatcher::compile(&rules, &Config::new()) {
+            let found = matcher.classify(&packet).rule.is_some();
+            assert_eq!(found, *expected, "case {number}, compiled: {criteria} of {packet:?}");
+        }
     }
 }
 
@@ -185,6 +191,29 @@ fn icmp_type_and_code() {
         ("icmp type 0", same, false),
         ("icmp type not 8", same, false),
         ("icmp type not 8", |p| *p = Packet::new(p.addrs, Protocol::ICMP), false),
+    ]);
+}
+
+/// No packet from the network has both; one that is made by hand can.
+#[test]
+fn icmp_and_ports_are_both_needed() {
+    fn both(packet: &mut Packet, icmp_type: u8, code: u8) {
+        let ports = packet.ports;
+        icmp(packet, icmp_type, code);
+        packet.ports = ports;
+    }
+    run(&[
+        ("icmp type 255/255 to any port not 23", |p| both(p, 255, 255), true),
+        ("icmp type 255/255 to any port not 23", |p| both(p, 255, 254), false),
+        ("icmp type 255/255 to any port not 23", |p| p.protocol = Protocol::ICMP, false),
+        (
+            "icmp type 255/255 to any port not 23",
+            |p| *p = Packet::new(p.addrs, Protocol::ICMP),
+            false,
+        ),
+        ("icmp type not 8 to any port not 23", |p| p.protocol = Protocol::ICMP, false),
+        ("icmp type not 8 to any port not 23", |p| icmp(p, 3, 0), false),
+        ("icmp type not 8 to any port not 23", |p| both(p, 3, 0), true),
     ]);
 }
 
