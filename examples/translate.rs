@@ -1,9 +1,9 @@
-//! Rules of another system as rules in text.
+//! Rules of one system in the form of another.
 //!
 //! `cargo run --release --all-features --example translate -- FROM TO FILE` reads a file of the form
 //! `FROM` (`iptables`, `ip6tables`, `nft`, `aws-sg`, `aws-nacl`, `classbench` or `text`) and prints it in
-//! the form `TO` (`text`), or the error with its place. What a `--lenient` run leaves out is listed on
-//! standard error. Without arguments it shows what it does with a small rule set.
+//! the form `TO` (`text`, `iptables`, `ip6tables` or `nft`), or the error with its place. What a `--lenient` run
+//! leaves out is listed on standard error. Without arguments it shows what it does with a small rule set.
 
 use std::error::Error;
 use std::io::{ErrorKind, Write, stdout};
@@ -14,12 +14,13 @@ use std::{fmt, fs};
 use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use portcullis::RuleSet;
+use portcullis::export::{self, Host};
 use portcullis::import::aws::{Addresses, NetworkAcls, SecurityGroups};
 use portcullis::import::classbench::{self, HeaderBits};
 use portcullis::import::iptables::{Hook, Iptables};
 use portcullis::import::nft::Nftables;
 
-/// Rules of another system as rules in text.
+/// Rules of one system in the form of another.
 #[derive(Parser)]
 struct Args {
     /// The form of the file.
@@ -36,9 +37,16 @@ struct Args {
     /// Of iptables and nft: the way of the packets.
     #[arg(long, value_enum, default_value_t = Way::Forward)]
     hook: Way,
-    /// Of iptables and nft: the rules asked before packets are tracked.
+    /// Of iptables and nft, to text: the rules asked before packets are tracked.
     #[arg(long)]
     raw: bool,
+    /// To iptables: drop packets whose headers are cut short where a rule looks at them, whatever the rules
+    /// say of them.
+    #[arg(long)]
+    drop_unreadable: bool,
+    /// To iptables: where to put the sets, as `ipset save` writes them.
+    #[arg(long)]
+    write_sets: Option<PathBuf>,
     /// Of iptables and nft: addresses are translated elsewhere.
     #[arg(long)]
     translated: bool,
@@ -67,9 +75,15 @@ enum From {
     Text,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum To {
     Text,
+    Iptables,
+    Ip6tables,
+    Nft,
+    AwsSg,
+    AwsNacl,
+    Classbench,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -82,18 +96,19 @@ enum Way {
 fn main() -> ExitCode {
     let args = Args::parse();
     let result = match (args.from, args.to, &args.file) {
-        (Some(from), Some(To::Text), Some(file)) => {
+        (Some(from), Some(to), Some(file)) => {
             let text = fs::read_to_string(file);
             let read =
                 text.map_err(Into::into).and_then(|text| Translated::read(from, &text, &args));
+            let read = read.and_then(|read| Ok((read.written(to, &args)?, read.left_out)));
             read.map_err(|error| format!("{}: {error}", file.display()))
         }
         _ => shown(&args).map_err(|error| error.to_string()),
     };
     match result {
-        Ok(translated) => {
-            translated.left_out.iter().for_each(|error| eprintln!("left out: {error}"));
-            printed(&translated)
+        Ok((text, left_out)) => {
+            left_out.iter().for_each(|error| eprintln!("left out: {error}"));
+            printed(&text, left_out.len())
         }
         Err(error) => {
             eprintln!("error: {error}");
@@ -103,12 +118,13 @@ fn main() -> ExitCode {
 }
 
 /// Whoever reads may stop before the end.
-fn printed(translated: &Translated) -> ExitCode {
-    let partial = match translated.left_out.len() {
-        0 => String::new(),
-        count => format!("# partial: {count} left out\n"),
+fn printed(text: &str, left_out: usize) -> ExitCode {
+    let partial = match left_out {
+        // JSON has no remarks.
+        count if count > 0 && !text.starts_with('{') => format!("# partial: {count} left out\n"),
+        _ => String::new(),
     };
-    match write!(stdout(), "{partial}{}", translated.rules) {
+    match write!(stdout(), "{partial}{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -126,21 +142,72 @@ COMMIT
 ";
 
 /// A small example.
-fn shown(args: &Args) -> Result<Translated, Box<dyn Error>> {
-    println!("# Of iptables:\n#");
-    IPTABLES.lines().for_each(|line| println!("#   {line}"));
-    println!("#\n# As text:\n");
-    Translated::read(From::Iptables, IPTABLES, args)
+fn shown(args: &Args) -> Result<(String, Vec<String>), Box<dyn Error>> {
+    let read = Translated::read(From::Iptables, IPTABLES, args)?;
+    let mut text = String::from("# Of iptables:\n\n");
+    text += IPTABLES;
+    for (name, to) in [("text", To::Text), ("iptables again", To::Iptables), ("nft", To::Nft)] {
+        text += &format!("\n# As {name}:\n\n{}", read.written(to, args)?);
+    }
+    Ok((text, read.left_out))
 }
 
 struct Translated {
     rules: RuleSet,
+    /// The rules asked before packets are tracked.
+    raw: Option<RuleSet>,
     left_out: Vec<String>,
 }
 
 impl Translated {
+    /// The rules in another form.
+    fn written(&self, to: To, args: &Args) -> Result<String, Box<dyn Error>> {
+        let hook = args.hook.hook();
+        let host = Host::new().rules(hook, &self.rules).drop_unreadable(args.drop_unreadable);
+        let host = self.raw.iter().fold(host, |host, raw| host.before_tracking(hook, raw));
+        match to {
+            To::Text => self.text(args.raw),
+            To::Iptables | To::Ip6tables => {
+                let saved = export::iptables::to_text(&host)?;
+                match &args.write_sets {
+                    Some(path) => fs::write(path, &saved.sets)?,
+                    None if saved.sets.is_empty() => {}
+                    None => return Err("the rules name sets: say where with --write-sets".into()),
+                }
+                Ok(if to == To::Iptables { saved.v4 } else { saved.v6 })
+            }
+            To::Nft => Ok(export::nft::to_json(&host)?),
+            To::AwsSg => Err("a security group has no order of rules and none that deny; \
+                              keep the rules in `text`"
+                .into()),
+            To::AwsNacl => {
+                Err("a network ACL has no chains, states or interfaces, and 20 rules unless \
+                                AWS is asked for more; keep the rules in `text`"
+                    .into())
+            }
+            To::Classbench => {
+                Err("a ClassBench file has no actions; keep the rules in `text`".into())
+            }
+        }
+    }
+
+    fn text(&self, raw: bool) -> Result<String, Box<dyn Error>> {
+        match (&self.raw, raw) {
+            (Some(rules), true) => Ok(rules.to_string()),
+            (None, true) => Err("no rules are asked before packets are tracked".into()),
+            (before, false) => {
+                if before.is_some() {
+                    eprintln!("note: other rules are asked before packets are tracked: see --raw");
+                }
+                Ok(self.rules.to_string())
+            }
+        }
+    }
+}
+
+impl Translated {
     fn read(from: From, text: &str, args: &Args) -> Result<Self, Box<dyn Error>> {
-        let all = |rules| Ok(Self { rules, left_out: Vec::new() });
+        let all = |rules| Ok(Self { rules, raw: None, left_out: Vec::new() });
         match from {
             From::Iptables | From::Ip6tables => Self::iptables(from, text, args),
             From::Nft => Self::nft(text, args),
@@ -164,8 +231,7 @@ impl Translated {
         }
         let tables = if from == From::Iptables { tables.v4(text)? } else { tables.v6(text)? };
         let hook = tables.hook(args.hook.hook());
-        let rules = one_of(hook.raw, hook.rules, args.raw)?;
-        Ok(Self { rules, left_out: strings(tables.left_out()) })
+        Ok(Self { rules: hook.rules, raw: hook.raw, left_out: strings(tables.left_out()) })
     }
 
     fn nft(text: &str, args: &Args) -> Result<Self, Box<dyn Error>> {
@@ -173,26 +239,7 @@ impl Translated {
         let tables = if args.translated { tables.translated() } else { tables };
         let tables = tables.read(text)?;
         let hook = tables.hook(args.hook.hook());
-        let rules = one_of(hook.raw, hook.rules, args.raw)?;
-        Ok(Self { rules, left_out: strings(tables.left_out()) })
-    }
-}
-
-/// The rules before tracking, or those after it.
-fn one_of(
-    raw: Option<RuleSet>,
-    rules: RuleSet,
-    wants_raw: bool,
-) -> Result<RuleSet, Box<dyn Error>> {
-    match (raw, wants_raw) {
-        (Some(raw), true) => Ok(raw),
-        (None, true) => Err("no rules are asked before packets are tracked".into()),
-        (raw, false) => {
-            if raw.is_some() {
-                eprintln!("note: other rules are asked before packets are tracked: see --raw");
-            }
-            Ok(rules)
-        }
+        Ok(Self { rules: hook.rules, raw: hook.raw, left_out: strings(tables.left_out()) })
     }
 }
 

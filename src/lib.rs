@@ -21,6 +21,7 @@
 //! | [`policy`] | rules by priority with labels, groups and rates |
 //! | [`update`] | rules that come and go while packets flow |
 //! | [`import`] | rules of other systems |
+//! | [`export`] | rules for other systems |
 //! | [`Decision`] | the answer: the action, the rule that gave it, the packet's place in its connection |
 //!
 //! # Each packet alone
@@ -148,6 +149,8 @@ mod config;
 pub mod conntrack;
 #[cfg(feature = "alloc")]
 pub mod expiry;
+#[cfg(feature = "alloc")]
+pub mod export;
 #[cfg(feature = "alloc")]
 pub mod hits;
 #[cfg(feature = "alloc")]

@@ -10,7 +10,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// The modules of the crate root from top to bottom, those of one row beside each other. A module
 /// names only modules of its own row or of lower ones.
 const ROWS: &[&[&str]] = &[
-    &["record"],
+    &["record", "export"],
     &["analysis", "import", "hits", "expiry", "policy"],
     &["stateful"],
     &["stateless", "update"],

@@ -1,7 +1,7 @@
 //! What a Linux kernel did with 12,255 packets, by the example `replay`: one test for each file.
 
 #[path = "../../examples/replay/play.rs"]
-mod play;
+pub(crate) mod play;
 #[path = "../../examples/replay/vectors.rs"]
 pub(crate) mod vectors;
 

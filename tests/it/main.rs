@@ -5,6 +5,7 @@ mod analysis;
 mod audit_example;
 mod conntrack;
 mod expiry;
+mod export;
 mod fields;
 mod firewall_example;
 mod hits;

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::field::{Field, Left, Tuple};
+use super::presence::{later, whole_header};
 use super::set::Sets;
 use super::value::{STATES, Values, element, highest, number};
 use crate::import::json::{Fault, Fields, Json};
@@ -238,6 +239,11 @@ fn compare_masked(
 
 /// The offset alone, or with the flag for more fragments.
 fn fragment(mask: u128, value: u128, negated: bool) -> Result<Vec<Criteria>, Fault> {
+    if (mask, value, negated) == (0x1fff, 1, false) {
+        // Of TCP: see `check_second`.
+        let malformed = Malformed::TinyFragment.into();
+        return Ok(vec![Criteria { family: Some(Family::V4), malformed, ..Criteria::default() }]);
+    }
     let of_some = match (mask, value) {
         (0x1fff, 0) => vec![Fragment::Later],
         (0x3fff, 0) => vec![Fragment::First, Fragment::Later],
@@ -370,6 +376,8 @@ fn criteria(field: Field, values: &Values, negated: bool) -> Result<Vec<Criteria
             vec![Criteria { zone: narrow(&spans, negated), direction, ..any }]
         }
         Field::Original(part) => vec![original(part, &spans, negated)],
+        Field::LaterOffset => vec![later(&spans, negated)?],
+        Field::Last(protocol) => vec![whole_header(protocol, field, &spans, negated)?],
         Field::Status | Field::Offset | Field::InInterface | Field::OutInterface => {
             return Err(Fault::unsupported("a comparison of this field as a whole"));
         }

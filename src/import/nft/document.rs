@@ -111,7 +111,8 @@ pub(super) struct Manner {
 impl Listing {
     pub(super) fn read(text: &str, manner: Manner) -> Result<Self, JsonError> {
         let document = Json::parse(text)?;
-        let mut reader = Reader { manner, drafts: Vec::new(), left_out: Vec::new() };
+        let (drafts, by_name) = (Vec::new(), BTreeMap::new());
+        let mut reader = Reader { manner, drafts, by_name, left_out: Vec::new() };
         reader.document(&document)?;
         let mut listing = reader.finish();
         listing.check(manner)?;
@@ -140,7 +141,8 @@ impl Listing {
 struct Draft<'a> {
     table: Table,
     sets: Sets<'a>,
-    limits: Vec<Limit>,
+    /// Rates by name.
+    limits: BTreeMap<&'a str, Limit>,
     /// Chains that are not looked at.
     passed: BTreeSet<&'a str>,
     /// How many alternatives its rules ask for so far.
@@ -153,6 +155,8 @@ const MAX_WORK: usize = 1 << 21;
 struct Reader<'a> {
     manner: Manner,
     drafts: Vec<Draft<'a>>,
+    /// The place of each, by family and name.
+    by_name: BTreeMap<(&'static str, &'a str), usize>,
     left_out: Vec<JsonError>,
 }
 
@@ -229,11 +233,8 @@ impl<'a> Reader<'a> {
             return self.table(family, &fields);
         }
         let name = fields.read("table", |json| json.text())?;
-        let draft = self.drafts.iter_mut();
-        let draft = draft
-            .into_iter()
-            .find(|draft| draft.table.family == family && *draft.table.name == *name);
-        let Some(draft) = draft else {
+        let place = self.by_name.get(&(family.name(), name)).copied();
+        let Some(draft) = place.and_then(|place| self.drafts.get_mut(place)) else {
             let message = alloc::format!("there is no table `{} {name}`", family.name());
             return Err(Fault::wrong(message).under("table"));
         };
@@ -277,9 +278,10 @@ impl<'a> Reader<'a> {
             _ => json.list()?.iter().map(|flag| flag.text()).collect(),
         })?;
         let dormant = flags.unwrap_or_default().contains(&"dormant");
+        self.by_name.entry((family.name(), name)).or_insert(self.drafts.len());
         let (name, chains, by_name) = (name.into(), Vec::new(), BTreeMap::new());
         let table = Table { family, name, dormant, chains, by_name };
-        let (sets, limits, passed) = (Sets::default(), Vec::new(), BTreeSet::new());
+        let (sets, limits, passed) = (Sets::default(), BTreeMap::new(), BTreeSet::new());
         self.drafts.push(Draft { table, sets, limits, passed, work: 0 });
         Ok(())
     }
@@ -358,7 +360,7 @@ impl<'a> Draft<'a> {
         ])?;
         let name = fields.read("name", |json| json.text())?;
         let limit = read_limit(fields)?;
-        self.limits.push(Limit { name: Some(name.into()), ..limit });
+        self.limits.entry(name).or_insert(Limit { name: Some(name.into()), ..limit });
         Ok(())
     }
 

@@ -29,6 +29,10 @@ pub(super) enum Field {
     Dscp(Family),
     /// IPv4's flags and fragment offset.
     Offset,
+    /// The offset in IPv6's fragment header.
+    LaterOffset,
+    /// The last field of a protocol's header, which tells that the header is whole.
+    Last(Protocol),
     State,
     Direction,
     Status,
@@ -80,6 +84,7 @@ impl Field {
             "payload" => inner.object().and_then(|fields| payload(&fields)),
             "meta" => inner.object().and_then(|fields| meta(&fields)),
             "ct" => inner.object().and_then(|fields| ct(&fields, table)),
+            "exthdr" => inner.object().and_then(|fields| extension(&fields)),
             _ => return Err(Fault::unsupported(format_args!("the expression `{kind}`"))),
         };
         read.map_err(|fault| fault.under(kind))
@@ -98,6 +103,9 @@ impl Field {
             Self::Length(Some(_)) => 16,
             Self::Mark | Self::Length(None) | Self::State | Self::Status => 32,
             Self::Dscp(_) => 6,
+            Self::LaterOffset => 13,
+            Self::Last(Protocol::SCTP) => 32,
+            Self::Last(_) => 16,
             _ => 8,
         }
     }
@@ -129,6 +137,10 @@ fn payload(fields: &Fields<'_>) -> Result<Field, Fault> {
         ("ip6", "length") => Field::Length(Some(Family::V6)),
         ("ip", "frag-off") => Field::Offset,
         ("tcp", "flags") => Field::TcpFlags,
+        ("tcp", "urgptr") => Field::Last(Protocol::TCP),
+        ("udp", "checksum") => Field::Last(Protocol::UDP),
+        ("udplite", "checksum") => Field::Last(Protocol::UDP_LITE),
+        ("sctp", "checksum") => Field::Last(Protocol::SCTP),
         ("icmp", "type") => Field::IcmpType(Family::V4),
         ("icmp", "code") => Field::IcmpCode(Family::V4),
         ("icmpv6", "type") => Field::IcmpType(Family::V6),
@@ -141,6 +153,15 @@ fn payload(fields: &Fields<'_>) -> Result<Field, Fault> {
         },
         _ => return Err(Fault::unsupported(format_args!("the field `{protocol} {field}`"))),
     })
+}
+
+fn extension(fields: &Fields<'_>) -> Result<Field, Fault> {
+    fields.only(&["name", "field"])?;
+    let name = fields.read("name", |json| json.text())?;
+    match (name, fields.find("field", |json| json.text())?) {
+        ("frag", Some("frag-off")) => Ok(Field::LaterOffset),
+        (name, _) => Err(Fault::unsupported(format_args!("this field of the header `{name}`"))),
+    }
 }
 
 fn ports_of(protocol: &str) -> Option<Protocol> {

@@ -37,7 +37,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | payload | addresses, protocol, ttl, hop limit, dscp, length and fragment offset of `ip` and `ip6`; ports of `tcp`, `udp`, `udplite`, `sctp`, `dccp`, `th`; TCP flags; types and codes of ICMP |
+//! | payload | addresses, protocol, ttl, hop limit, dscp, length and fragment offset of `ip` and `ip6`; ports of `tcp`, `udp`, `udplite`, `sctp`, `dccp`, `th`; TCP flags; types and codes of ICMP; whether a header is whole, by any value of its last field; later fragments of IPv6, by `frag frag-off != 0` |
 //! | meta | `l4proto`, `nfproto`, `protocol`, `iif(name)`, `oif(name)`, `mark`, `length` |
 //! | ct | `state`, `direction`, `status`, `zone`, and the original direction's addresses, protocol and ports |
 //! | compared with | values, prefixes, ranges, bit masks, sets in place and by name, concatenations |
@@ -57,6 +57,7 @@ mod meter;
 mod names;
 mod numbers;
 mod origin;
+mod presence;
 mod set;
 mod statement;
 mod tables;

@@ -1,6 +1,7 @@
 //! Rules as what they ask and what they do, in order.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -9,7 +10,7 @@ use super::meter::changed_set;
 use super::set::Sets;
 use crate::import::json::{Fault, Fields, Json};
 use crate::import::rate::By;
-use crate::packet::{Family, Protocol};
+use crate::packet::{Family, Malformed, Protocol};
 use crate::rule::{AnyOf, Criteria, Effect, Masked, Reject};
 
 /// One part of a rule. What comes after a condition is for packets that it holds of.
@@ -76,7 +77,7 @@ pub(super) struct Limit {
 pub(super) struct Scope<'a> {
     pub(super) sets: &'a Sets<'a>,
     /// Rates by name.
-    pub(super) limits: &'a [Limit],
+    pub(super) limits: &'a BTreeMap<&'a str, Limit>,
     /// The family of a table that has only one.
     pub(super) family: Option<Family>,
 }
@@ -108,11 +109,12 @@ fn statement(json: &Json, scope: &Scope<'_>, before: &[Part]) -> Result<Vec<Part
     let read = match kind {
         "match" => Condition::read(inner, scope.sets, scope.family).and_then(|condition| {
             check_ports(&condition, before)?;
+            check_second(&condition, before)?;
             Ok(vec![Part::Ask(condition)])
         }),
         "vmap" => verdict_map(inner, scope).map(|part| vec![part]),
         "counter" => Ok(vec![Part::Note(Effect::Count)]),
-        "log" => Ok(vec![Part::Note(Effect::Log)]),
+        "log" => Ok(vec![Part::Note(log(inner))]),
         "notrack" => Ok(vec![Part::Note(Effect::NoTrack)]),
         "limit" => limit(inner, scope).map(|limit| vec![Part::Limit(limit)]),
         "reject" => reject(inner),
@@ -148,6 +150,23 @@ fn check_ports(condition: &Condition, before: &[Part]) -> Result<(), Fault> {
         true => {
             Err(Fault::unsupported("a port of any protocol (say which, as `meta l4proto` does)"))
         }
+        false => Ok(()),
+    }
+}
+
+/// The second eight bytes tell something of packets of TCP alone.
+fn check_second(condition: &Condition, before: &[Part]) -> Result<(), Fault> {
+    let of_tcp = |alternative: &Alternative| {
+        alternative.0.iter().any(|criteria| criteria.protocol == Protocol::TCP.into())
+    };
+    let settled = before.iter().any(|part| match part {
+        Part::Ask(Condition::Any(all)) => all.iter().all(of_tcp),
+        _ => false,
+    });
+    let (Condition::Any(all) | Condition::NoneOf { others: all, .. }) = condition;
+    let tiny = |criteria: &Criteria| criteria.malformed == Malformed::TinyFragment.into();
+    match !settled && all.iter().any(|alternative| alternative.0.iter().any(tiny)) {
+        true => Err(Fault::unsupported("this offset of other protocols than TCP")),
         false => Ok(()),
     }
 }
@@ -229,7 +248,7 @@ fn period(per: &Json) -> Result<u64, Fault> {
 
 fn limit(json: &Json, scope: &Scope<'_>) -> Result<Limit, Fault> {
     if let Json::Text(name) = json {
-        let known = scope.limits.iter().find(|limit| limit.name.as_deref() == Some(name));
+        let known = scope.limits.get(name.as_str());
         return known.cloned().ok_or_else(|| Fault::expected("the name of a limit", json));
     }
     let fields = json.object()?;
@@ -257,6 +276,12 @@ pub(super) fn read_limit(fields: &Fields<'_>) -> Result<Limit, Fault> {
     let over = fields.find("inv", |json| json.bool())?.unwrap_or_default();
     let burst = burst.filter(|burst| *burst > 0).unwrap_or(5);
     Ok(Limit { name: None, interval: per / rate, burst, over, by: None })
+}
+
+fn log(json: &Json) -> Effect {
+    let level = json.object().ok();
+    let level = level.and_then(|fields| fields.find("level", |json| json.text()).ok().flatten());
+    if level == Some("audit") { Effect::Audit } else { Effect::Log }
 }
 
 fn reject(json: &Json) -> Result<Vec<Part>, Fault> {
