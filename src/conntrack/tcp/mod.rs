@@ -444,8 +444,8 @@ mod tests {
             unacknowledged in prop_oneof![Just(20u32), Just(300), Just(1_000_000)],
         ) {
             let tracking = TcpTracking { max_retrans, ..TcpTracking::default() };
-            let mut timeouts = Timeouts::default();
-            timeouts.tcp_unacknowledged = unacknowledged;
+            let timeouts =
+                Timeouts { tcp_unacknowledged: unacknowledged, ..Timeouts::default() };
             let usual = usual_seconds(&tracking, &timeouts);
             let mut track = open(&mut syn, &mut answer);
             for (segment, back, times) in segments {
