@@ -211,11 +211,14 @@ fn add_where_below(
 ) -> [__m256i; 2] {
     let threshold = _mm256_set1_epi32(threshold.cast_signed());
     let amount = _mm256_set1_epi32(amount.cast_signed());
-    let [a, b] = [0, 1].map(|i| {
-        let not_above = _mm256_cmpeq_epi32(_mm256_max_epu32(numbers[i], threshold), threshold);
-        _mm256_add_epi32(sums[i], _mm256_andnot_si256(not_above, amount))
-    });
-    [a, b]
+    // Written twice: a closure is called, not inlined, in large programs.
+    let [low, high] = numbers;
+    let low_not_above = _mm256_cmpeq_epi32(_mm256_max_epu32(low, threshold), threshold);
+    let high_not_above = _mm256_cmpeq_epi32(_mm256_max_epu32(high, threshold), threshold);
+    [
+        _mm256_add_epi32(sums[0], _mm256_andnot_si256(low_not_above, amount)),
+        _mm256_add_epi32(sums[1], _mm256_andnot_si256(high_not_above, amount)),
+    ]
 }
 
 #[target_feature(enable = "avx2")]
@@ -236,8 +239,8 @@ fn below(thresholds: &[u8; 64], picks: &[u8; 64], words: [__m256i; 2]) -> u16 {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn pick([low, high]: [__m256i; 2], picks: __m256i) -> __m256i {
-    let [low, high] =
-        [low, high].map(|half| _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(half, picks)));
+    let low = _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(low, picks));
+    let high = _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(high, picks));
     // The bit that tells the halves apart becomes the sign.
     let from_high = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(picks));
     _mm256_castps_si256(_mm256_blendv_ps(low, high, from_high))
