@@ -88,12 +88,12 @@ struct Row {
     cases: usize,
     packets: usize,
     /// By [`What`].
-    mismatches: [usize; 4],
+    mismatches: [usize; 5],
 }
 
 fn play_file(file: &Path, quiet: bool, out: &mut impl Write) -> Result<Row, Failure> {
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-    let mut row = Row { name, cases: 0, packets: 0, mismatches: [0; 4] };
+    let mut row = Row { name, cases: 0, packets: 0, mismatches: [0; 5] };
     for case in vectors::read(file)? {
         let case = case?;
         row.cases += 1;
@@ -120,9 +120,9 @@ fn table(rows: &[Row]) -> Table {
         .header_separator(LineStyle::none().fill('─').junction('─'))
         .content_lines(ContentLineStyle::none());
     let mut table = Table::new();
-    let titles = ["cases", "packets", "verdict", "rule", "state", "tcp state"].map(right);
+    let titles = ["cases", "packets", "verdict", "rule", "state", "tcp state", "entry"].map(right);
     table.load_style(style).set_header([Cell::new("file")].into_iter().chain(titles));
-    let mut total = Row { name: "all".into(), cases: 0, packets: 0, mismatches: [0; 4] };
+    let mut total = Row { name: "all".into(), cases: 0, packets: 0, mismatches: [0; 5] };
     for row in rows {
         total.cases += row.cases;
         total.packets += row.packets;

@@ -17,7 +17,7 @@ use portcullis::{
 };
 use serde_json::Value;
 
-use super::vectors::{Case, Recorded, number};
+use super::vectors::{Case, Entry, Recorded, number};
 
 /// Something that came out otherwise than the kernel has it.
 #[derive(Debug)]
@@ -41,10 +41,13 @@ pub(crate) enum What {
     State,
     /// The state of the TCP connection afterwards.
     Tcp,
+    /// Whether its connection is replied to and assured afterwards, and how long it has left.
+    Entry,
 }
 
 impl What {
-    pub(crate) const ALL: [Self; 4] = [Self::Verdict, Self::Rule, Self::State, Self::Tcp];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Verdict, Self::Rule, Self::State, Self::Tcp, Self::Entry];
 }
 
 impl fmt::Display for What {
@@ -54,6 +57,7 @@ impl fmt::Display for What {
             Self::Rule => "rule",
             Self::State => "state",
             Self::Tcp => "tcp state",
+            Self::Entry => "entry",
         })
     }
 }
@@ -87,9 +91,10 @@ struct Outcome {
     judgement: Option<Judgement>,
     decided_by: Option<Decider>,
     tracked: Option<Tracked>,
-    /// The state of its TCP connection; `None` inside for no connection, outside if the packet alone
-    /// does not tell which connection is its own.
-    tcp: Option<Option<String>>,
+    /// Its connection afterwards; `None` inside for no connection, outside if the packet alone does
+    /// not tell which connection is its own.
+    connection: Option<Option<Connection>>,
+    now: Time,
 }
 
 /// The rule of the table filter that decided; what other tables did is not recorded.
@@ -124,10 +129,25 @@ fn compare(recorded: &Recorded, outcome: &Outcome) -> Vec<(What, String, String)
     });
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
     check(What::State, or_none(expected), or_none(tracked));
-    if let Some(tcp) = &outcome.tcp {
-        check(What::Tcp, or_none(recorded.tcp_state_after.clone()), or_none(tcp.clone()));
+    if let Some(connection) = &outcome.connection {
+        let tcp = connection.and_then(|it| it.tcp_state).map(|state| state.name().into());
+        check(What::Tcp, or_none(recorded.tcp_state_after.clone()), or_none(tcp));
+        if let (Some(entry), Some(connection)) = (&recorded.ct_after, connection) {
+            let got = seen(connection, entry, outcome.now);
+            check(What::Entry, format!("{} s {}", entry.timeout_s, entry.flags.join(" ")), got);
+        }
     }
     differences
+}
+
+/// A connection as the kernel shows it. The seconds are the kernel's if they differ by one alone: it
+/// rounds what is left when it is asked.
+fn seen(connection: &Connection, kernel: &Entry, now: Time) -> String {
+    let left = connection.deadline.since(now).as_secs();
+    let seconds = if left.abs_diff(kernel.timeout_s) <= 1 { kernel.timeout_s } else { left };
+    let flags = [(!connection.replied, "UNREPLIED"), (connection.assured, "ASSURED")];
+    let flags = flags.into_iter().filter_map(|(holds, name)| holds.then_some(name));
+    format!("{seconds} s {}", flags.collect::<Vec<_>>().join(" "))
 }
 
 fn verdict(action: Action) -> String {
@@ -273,7 +293,8 @@ impl TrackedHost {
                 Outcome { tracked: self.forward.track(&whole, now), ..Outcome::default() }
             }
         };
-        outcome.tcp = tcp_state(&packet, &self.table.borrow(), now);
+        outcome.connection = connection(&packet, &self.table.borrow(), now);
+        outcome.now = now;
         Ok(outcome)
     }
 
@@ -305,7 +326,12 @@ impl Outcome {
             rule: it.rule,
             unreadable: it.unreadable,
         });
-        Self { judgement: Some(judgement), decided_by, tracked: judgement.tracked, tcp: None }
+        Self {
+            judgement: Some(judgement),
+            decided_by,
+            tracked: judgement.tracked,
+            ..Self::default()
+        }
     }
 }
 
@@ -321,9 +347,9 @@ fn with_interfaces<C>(mut packet: Packet, recorded: &Recorded, firewall: &Firewa
     packet
 }
 
-/// The state of the connection that a packet's own header names, as the recorder looked it up: of an
-/// ICMP error that of the packet quoted.
-fn tcp_state(packet: &Packet, table: &ConnTable, now: Time) -> Option<Option<String>> {
+/// The connection that a packet's own header names, as the recorder looked it up: of an ICMP error
+/// that of the packet quoted.
+fn connection(packet: &Packet, table: &ConnTable, now: Time) -> Option<Option<Connection>> {
     let key = match packet.icmp_message() {
         Some(IcmpMessage { quote: Some(quote), .. }) => {
             let ports = quote.ports?;
@@ -337,21 +363,7 @@ fn tcp_state(packet: &Packet, table: &ConnTable, now: Time) -> Option<Option<Str
     };
     // The recorder does not look at zones.
     let is_it = |it: &Connection| it.original == key || it.original.reversed() == key;
-    let connection = table.connection(&key, now).or_else(|| table.connections(now).find(is_it));
-    let state = connection.and_then(|connection| connection.tcp_state);
-    Some(state.map(|state| format!("{state:?}")).map(|name| upper_snake(&name)))
-}
-
-/// `SynSent2` as `SYN_SENT2`.
-fn upper_snake(name: &str) -> String {
-    let mut text = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !text.is_empty() {
-            text.push('_');
-        }
-        text.push(c.to_ascii_uppercase());
-    }
-    text
+    Some(table.connection(&key, now).or_else(|| table.connections(now).find(is_it)))
 }
 
 /// Settings of the kernel that bear on connections.

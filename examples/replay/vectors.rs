@@ -49,8 +49,20 @@ pub(crate) struct Recorded {
     pub(crate) ct_state: Option<String>,
     pub(crate) ct_dir: Option<String>,
     pub(crate) tcp_state_after: Option<String>,
+    /// The connection that its own header names, afterwards.
+    #[serde(default)]
+    pub(crate) ct_after: Option<Entry>,
     #[serde(default)]
     pub(crate) hooks: Hooks,
+}
+
+/// A connection of the kernel's table.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Entry {
+    /// The seconds left, rounded down.
+    pub(crate) timeout_s: u64,
+    /// `UNREPLIED` and `ASSURED`, as far as they hold.
+    pub(crate) flags: Vec<String>,
 }
 
 /// A rule that counted the packet: its chain, and its place there counted from 1.

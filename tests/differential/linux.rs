@@ -360,7 +360,7 @@ impl Connection {
             }
             keeps = true;
         }
-        let answers_syn = self.replied && self.last_index == Index::Syn;
+        let answers_syn = self.replied && self.last_index == Index::Syn && self.last_dir != dir;
         let answers_ack = !self.assured && self.last_index == Index::Ack;
         let answers = (answers_syn || answers_ack) && segment.ack == self.last_end;
         let challenged = self.state == State::SynSent

@@ -286,13 +286,13 @@ impl TcpTrack {
             // Inside the window but not exact: the receiver will ask whether it was meant.
             to = from;
         }
-        Course::Move { from, to, judge: !self.answers_passed(segment, known) }
+        Course::Move { from, to, judge: !self.answers_passed(segment, direction, known) }
     }
 
-    /// Whether a reset answers a segment that was let through unseen.
-    fn answers_passed(&self, segment: &TcpSegment, known: Known) -> bool {
+    /// Whether a reset answers a segment of the other end that was let through unseen.
+    fn answers_passed(&self, segment: &TcpSegment, direction: Direction, known: Known) -> bool {
         let passed = match self.last {
-            Some(Kind::Syn) => known.replied,
+            Some(Kind::Syn) => known.replied && self.windows.last_direction != direction,
             Some(Kind::Ack) => !known.assured,
             _ => false,
         };

@@ -420,3 +420,28 @@ fn a_later_syn_without_options_takes_none_back() {
     play(&format!("{}{far}established ESTABLISHED", opened("")));
     play(&format!("{}{far}invalid ESTABLISHED", opened("sackok=1")));
 }
+
+/// As Linux 6.18 has it; in older kernels a reset from either end would answer the SYN.
+#[test]
+fn a_reset_does_not_answer_the_sender_s_own_syn() {
+    play_open(
+        "
+        > S seq=40 ack=1 win=8192   : established ESTABLISHED
+        > R seq=30000 ack=41        : invalid ESTABLISHED
+        ",
+    );
+    play_open(
+        "
+        > S seq=40 ack=1 win=8192   : established ESTABLISHED
+        < R seq=30000 ack=41        : established CLOSE
+        ",
+    );
+    play(
+        "
+        > S seq=0                   : new SYN_SENT
+        < SA seq=70000 ack=1        : established SYN_RECV
+        > S seq=90 win=100          : established SYN_RECV
+        > R seq=70000 ack=91        : invalid SYN_RECV
+        ",
+    );
+}
