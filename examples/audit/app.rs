@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use portcullis::RuleSet;
 use portcullis::analysis::AnalysisError;
+use serde_json::Value;
 
 use super::findings::{Audit, Comparison};
-use super::source::{Format, Way};
+use super::source::{Format, Known, Source};
 use super::{json, page, text};
 
 /// The rules that are shown without arguments.
@@ -30,9 +31,8 @@ pub(crate) struct Args {
     /// What the second file is, if it is something else.
     #[arg(long, value_enum, requires = "file2")]
     pub(crate) format2: Option<Format>,
-    /// Which packets, of those that a host or a network interface has rules for.
-    #[arg(long, value_enum, default_value_t = Way::Forward)]
-    pub(crate) way: Way,
+    #[command(flatten)]
+    pub(crate) known: Known,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -42,14 +42,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
-    let name = args.file.display().to_string();
-    let rules = read(args.format, &args.file, args.way)?;
+    let input = Input::read(args.format, &args.file, &args.known)?;
     let page = match &args.file2 {
-        None => audit(args, &name, &rules, out)?,
+        None => audit(args, &input, out)?,
         Some(file2) => {
-            let other = read(args.format2.unwrap_or(args.format), file2, args.way)?;
-            let names = [name, file2.display().to_string()];
-            compare(args, &names, [&rules, &other], out)?
+            let format = args.format2.unwrap_or(args.format);
+            compare(args, [&input, &Input::read(format, file2, &args.known)?], out)?
         }
     };
     out.flush()?;
@@ -57,38 +55,58 @@ pub(crate) fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     fs::write(path, page).map_err(|error| Failure::File(path.clone(), error.to_string()))
 }
 
-fn audit(
-    args: &Args,
-    name: &str,
-    rules: &RuleSet,
-    out: &mut impl Write,
-) -> Result<String, Failure> {
+/// A file's rules.
+struct Input {
+    /// The file's, and whether the rules are all of them.
+    name: String,
+    rules: RuleSet,
+    left_out: Vec<String>,
+}
+
+impl Input {
+    fn read(format: Format, path: &Path, known: &Known) -> Result<Self, Failure> {
+        let fail = |message: String| Failure::File(path.into(), message);
+        let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        let Source { rules, left_out } = format.read(&text, known).map_err(fail)?;
+        let name = match left_out.len() {
+            0 => path.display().to_string(),
+            count => format!("{} (partial: {count} left out)", path.display()),
+        };
+        Ok(Self { name, rules, left_out })
+    }
+
+    /// What is missing, for who reads on.
+    fn list_left_out(&self, out: &mut impl Write) -> io::Result<()> {
+        self.left_out.iter().try_for_each(|error| writeln!(out, "left out: {error}"))
+    }
+}
+
+fn audit(args: &Args, input: &Input, out: &mut impl Write) -> Result<String, Failure> {
+    let (name, rules) = (&input.name, &input.rules);
     let audit = Audit::of(rules)?;
-    match args.json {
-        true => writeln!(out, "{:#}", json::audit(name, rules, &audit))?,
-        false => text::audit(out, name, rules, &audit)?,
+    if args.json {
+        let mut value = json::audit(name, rules, &audit);
+        value["left_out"] = Value::from(&*input.left_out);
+        writeln!(out, "{value:#}")?;
+    } else {
+        input.list_left_out(out)?;
+        text::audit(out, name, rules, &audit)?;
     }
     Ok(page::audit(name, rules, &audit))
 }
 
-fn compare(
-    args: &Args,
-    names: &[String; 2],
-    rules: [&RuleSet; 2],
-    out: &mut impl Write,
-) -> Result<String, Failure> {
+fn compare(args: &Args, inputs: [&Input; 2], out: &mut impl Write) -> Result<String, Failure> {
+    let (names, rules) = (inputs.map(|it| it.name.clone()), inputs.map(|it| &it.rules));
     let comparison = Comparison::of(rules)?;
-    match args.json {
-        true => writeln!(out, "{:#}", json::comparison(names, rules, &comparison))?,
-        false => text::comparison(out, names, rules, &comparison)?,
+    if args.json {
+        let mut value = json::comparison(&names, rules, &comparison);
+        value["left_out"] = inputs.iter().map(|it| Value::from(&*it.left_out)).collect();
+        writeln!(out, "{value:#}")?;
+    } else {
+        inputs.iter().try_for_each(|it| it.list_left_out(out))?;
+        text::comparison(out, &names, rules, &comparison)?;
     }
-    Ok(page::comparison(names, rules, &comparison))
-}
-
-fn read(format: Format, path: &Path, way: Way) -> Result<RuleSet, Failure> {
-    let fail = |message: String| Failure::File(path.into(), message);
-    let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    format.read(&text, way).map_err(fail)
+    Ok(page::comparison(&names, rules, &comparison))
 }
 
 /// Why there is no answer.

@@ -149,3 +149,40 @@ fn what_cannot_be_read_is_an_error_with_its_file() {
     assert!(error.contains("audit-") && error.contains("line 1, column 8"), "{error}");
     assert!(run(&["text", "no such file"]).is_err());
 }
+
+#[test]
+fn what_a_lenient_reader_leaves_out_is_said_wherever_the_answer_goes() {
+    let rules = "*filter\n:FORWARD DROP [0:0]\n-A FORWARD -m u32 --u32 0=1 -j ACCEPT\n-A FORWARD -p tcp -j ACCEPT\nCOMMIT\n";
+    let rules = Scratch::new("iptables", rules);
+    let error = run(&["iptables", rules.path()]).unwrap_err().to_string();
+    assert!(error.contains("line 3, column 15"), "{error}");
+
+    let page = Scratch::new("partial", "");
+    let text = run(&["iptables", rules.path(), "--lenient", "--html", page.path()]).unwrap();
+    assert!(text.starts_with("left out: line 3, column 15"), "{text}");
+    assert!(text.contains("(partial: 1 left out): "), "{text}");
+    let page = fs::read_to_string(page.path()).unwrap();
+    assert!(page.contains("(partial: 1 left out)"), "{page}");
+    let json = run(&["iptables", rules.path(), "--lenient", "--json"]).unwrap();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["left_out"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_a_file_does_not_say_is_given() {
+    let local =
+        "*filter\n:INPUT DROP [0:0]\n-A INPUT -m addrtype --dst-type LOCAL -j ACCEPT\nCOMMIT\n";
+    let local = Scratch::new("local", local);
+    let read = ["iptables", local.path(), "--way", "input"];
+    let error = run(&read).unwrap_err().to_string();
+    assert!(error.contains("address type `LOCAL`"), "{error}");
+    let text = run(&[&read[..], &["--local", "192.0.2.5/24"]].concat()).unwrap();
+    assert!(text.contains("1 accept"), "{text}");
+
+    let groups =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/aws/describe-security-groups.json");
+    let error = run(&["aws-sg", groups]).unwrap_err().to_string();
+    assert!(error.contains("sg-903004f8"), "{error}");
+    let text = run(&["aws-sg", groups, "--member", "sg-903004f8=10.0.0.0/8"]).unwrap();
+    assert!(text.contains("5 rules"), "{text}");
+}
