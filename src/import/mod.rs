@@ -13,6 +13,7 @@ pub mod classbench;
 mod error;
 mod firewall;
 mod hook;
+mod host;
 pub mod iptables;
 #[cfg(feature = "import")]
 mod json;

@@ -4,6 +4,7 @@
 mod aws;
 mod classbench;
 pub(crate) mod iptables;
+mod judged;
 mod large;
 #[cfg(feature = "import")]
 mod nft;

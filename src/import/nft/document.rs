@@ -5,7 +5,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use ipnet::IpNet;
+
 use super::lower;
+use super::reach::Reach;
 use super::set::{NamedSet, Sets};
 use super::statement::{Limit, Part, Scope, parts, read_limit};
 use crate::import::JsonError;
@@ -102,14 +105,16 @@ impl Table {
 }
 
 /// How a listing is to be read.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Manner {
     pub(super) lenient: bool,
     pub(super) translated: bool,
+    /// The host's own addresses, each with its network, if they are known.
+    pub(super) local: Option<Vec<IpNet>>,
 }
 
 impl Listing {
-    pub(super) fn read(text: &str, manner: Manner) -> Result<Self, JsonError> {
+    pub(super) fn read(text: &str, manner: &Manner) -> Result<Self, JsonError> {
         let document = Json::parse(text)?;
         let (drafts, by_name) = (Vec::new(), BTreeMap::new());
         let mut reader = Reader { manner, drafts, by_name, left_out: Vec::new() };
@@ -120,7 +125,7 @@ impl Listing {
     }
 
     /// Sees to it that every rule can be said at its place.
-    fn check(&mut self, manner: Manner) -> Result<(), JsonError> {
+    fn check(&mut self, manner: &Manner) -> Result<(), JsonError> {
         let faults = lower::faults(self);
         for (rule, fault) in &faults {
             let error: JsonError = fault.clone().under("rule").at(*rule).under("nftables").into();
@@ -153,7 +158,7 @@ struct Draft<'a> {
 const MAX_WORK: usize = 1 << 21;
 
 struct Reader<'a> {
-    manner: Manner,
+    manner: &'a Manner,
     drafts: Vec<Draft<'a>>,
     /// The place of each, by family and name.
     by_name: BTreeMap<(&'static str, &'a str), usize>,
@@ -171,7 +176,7 @@ impl<'a> Reader<'a> {
             let objects = objects.list()?;
             for kinds in PASSES {
                 if kinds.contains(&"rule") {
-                    self.changed_sets(objects);
+                    self.before_rules(objects);
                 }
                 for (index, json) in objects.iter().enumerate() {
                     self.object(index, json, kinds).map_err(|fault| fault.at(index))?;
@@ -240,33 +245,35 @@ impl<'a> Reader<'a> {
         };
         match kind {
             "chain" => draft.chain(&fields, self.manner),
-            "rule" => draft.rule(index, &fields),
+            "rule" => draft.rule(index, &fields, self.manner),
             "limit" => draft.limit(&fields),
             _ => draft.set(&fields),
         }
     }
 
-    /// Notes the sets that rules change, before rules look into any.
-    fn changed_sets(&mut self, objects: &'a [Json]) {
+    /// Notes which sets rules change, and which chains nobody looks at, before rules are read.
+    fn before_rules(&mut self, objects: &'a [Json]) {
+        let mut reach: Vec<_> = self.drafts.iter().map(|_| Reach::default()).collect();
         for json in objects {
             let Some(("rule", Json::Object(rule))) = json.single() else { continue };
             let text = |key| match rule.get(key) {
                 Some(Json::Text(text)) => text.as_str(),
                 _ => "",
             };
-            let (family, table) = (text("family"), text("table"));
             let Some(Json::List(statements)) = rule.get("expr") else { continue };
-            let drafts = self.drafts.iter_mut();
-            let mut drafts = drafts
-                .filter(|draft| draft.table.family.name() == family && *draft.table.name == *table);
-            let Some(draft) = drafts.next() else { continue };
-            for statement in statements {
-                if let Some(("set", Json::Object(changed))) = statement.single()
-                    && let Some(Json::Text(name)) = changed.get("set")
-                {
-                    draft.sets.set_changed(name);
-                }
+            let place = self.by_name.get(&(text("family"), text("table"))).copied();
+            let Some(place) = place else { continue };
+            let (Some(draft), Some(reach)) = (self.drafts.get_mut(place), reach.get_mut(place))
+            else {
+                continue;
+            };
+            draft.note_changed(statements);
+            if !draft.passed.is_empty() {
+                reach.add(text("chain"), statements, &draft.sets);
             }
+        }
+        for (draft, reach) in self.drafts.iter_mut().zip(&reach) {
+            draft.pass_by(reach);
         }
     }
 
@@ -293,7 +300,7 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn chain(&mut self, fields: &Fields<'a>, manner: Manner) -> Result<(), Fault> {
+    fn chain(&mut self, fields: &Fields<'a>, manner: &Manner) -> Result<(), Fault> {
         fields.only(&[
             "family", "table", "name", "handle", "type", "hook", "prio", "policy", "dev",
             "comment", "flags",
@@ -312,6 +319,26 @@ impl<'a> Draft<'a> {
         self.table.by_name.insert(name.into(), self.table.chains.len());
         self.table.chains.push(Chain { name: name.into(), base, rules: Vec::new() });
         Ok(())
+    }
+
+    fn note_changed(&mut self, statements: &'a [Json]) {
+        for statement in statements {
+            if let Some(("set", Json::Object(changed))) = statement.single()
+                && let Some(Json::Text(name)) = changed.get("set")
+            {
+                self.sets.set_changed(name);
+            }
+        }
+    }
+
+    /// Passes by the chains to which nothing leads but chains that are passed by.
+    fn pass_by(&mut self, reach: &Reach<'a>) {
+        let asked = self.table.chains.iter().filter(|chain| chain.base.is_some());
+        let asked: BTreeSet<&str> = asked.map(|chain| &*chain.name).collect();
+        let asked: Vec<&'a str> = reach.chains().filter(|chain| asked.contains(chain)).collect();
+        let asked = reach.from(asked);
+        let passed = reach.from(self.passed.iter().copied());
+        self.passed.extend(passed.into_iter().filter(|chain| !asked.contains(chain)));
     }
 
     fn set(&mut self, fields: &Fields<'a>) -> Result<(), Fault> {
@@ -336,9 +363,11 @@ impl<'a> Draft<'a> {
         let elements = fields.find("elem", |json| json.list())?.unwrap_or_default();
         let size = fields.find("size", |json| json.integer("a number of elements"))?;
         let timeout = fields.find("timeout", |json| json.integer("seconds"))?;
-        let set = match fields.find("stmt", Ok)? {
-            Some(_) => Err(String::from("statements of its own")),
-            None => Ok(NamedSet { elements, size, timeout }),
+        let statements = fields.find("stmt", |json| json.list())?.unwrap_or_default();
+        let counts = |json: &Json| json.single().is_some_and(|(kind, _)| kind == "counter");
+        let set = match statements.iter().all(counts) {
+            false => Err(String::from("statements of its own")),
+            true => Ok(NamedSet { elements, size, timeout }),
         };
         self.sets.add(name, set);
         Ok(())
@@ -364,7 +393,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn rule(&mut self, index: usize, fields: &Fields<'a>) -> Result<(), Fault> {
+    fn rule(&mut self, index: usize, fields: &Fields<'a>, manner: &Manner) -> Result<(), Fault> {
         fields.only(&["family", "table", "chain", "handle", "index", "comment", "expr"])?;
         let chain = fields.read("chain", |json| json.text())?;
         if self.passed.contains(chain) {
@@ -374,8 +403,12 @@ impl<'a> Draft<'a> {
             let message = alloc::format!("there is no chain `{chain}` in this table");
             return Err(Fault::wrong(message).under("chain"));
         };
-        let scope =
-            Scope { sets: &self.sets, limits: &self.limits, family: self.table.family.only() };
+        let scope = Scope {
+            sets: &self.sets,
+            limits: &self.limits,
+            family: self.table.family.only(),
+            local: manner.local.as_deref(),
+        };
         let parts = fields.read("expr", |expr| parts(expr, &scope))?;
         let asked = parts.iter().flat_map(Part::criteria).map(alternatives).sum();
         self.work = self.work.saturating_add(asked);

@@ -272,7 +272,7 @@ impl<'l> StageBuilder<'_, '_, 'l> {
                 };
                 here.come = self.those(&here.come, &[passed])?;
             }
-            Part::Say(Verdict::Continue) => {}
+            Part::Leave | Part::Say(Verdict::Continue) => {}
             Part::Say(verdict) => {
                 let target = self.target(place, verdict)?;
                 let come = core::mem::take(&mut here.come);

@@ -1,5 +1,6 @@
 //! Rates for each element of a set that packets change.
 
+use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -33,13 +34,30 @@ pub(super) fn changed_set(json: &Json, scope: &Scope<'_>) -> Result<Vec<Part>, F
     let limit = fields.find("stmt", rate)?;
     let without = || Fault::unsupported("a set that packets change, without a rate,");
     let limit = limit.ok_or_else(without)?;
-    let (key, by) = fields.read("elem", |elem| element(elem, &set, scope))?;
+    let element = fields.read("elem", |elem| element(elem, &set, scope))?;
+    if element.1.expire != u64::MAX && !refreshes {
+        return Err(Fault::unsupported("a timeout that packets do not put off").under("op"));
+    }
+    each_element(name, limit, element)
+}
+
+/// The older way to write a rate for each element: the set is the statement's own, and packets put
+/// timeouts off.
+pub(super) fn meter(json: &Json, scope: &Scope<'_>) -> Result<Vec<Part>, Fault> {
+    let fields = json.object()?;
+    fields.only(&["name", "key", "stmt", "size"])?;
+    let name = fields.read("name", |name| name.text())?;
+    let size = fields.find("size", |size| size.integer("a number of elements"))?;
+    let set = NamedSet { elements: &[], size, timeout: None };
+    let limit = fields.read("stmt", rate)?;
+    let element = fields.read("key", |key| element(key, &set, scope))?;
+    each_element(&format!("meter {name}"), limit, element)
+}
+
+fn each_element(name: &str, limit: Limit, (key, by): (Key, By)) -> Result<Vec<Part>, Fault> {
     let by = By { name: name.into(), passes_when_full: limit.over, ..by };
     if by.expire < limit.interval.saturating_mul(limit.burst.into()) {
         return Err(Fault::unsupported("a timeout before an element has all its rate again"));
-    }
-    if by.expire != u64::MAX && !refreshes {
-        return Err(Fault::unsupported("a timeout that packets do not put off").under("op"));
     }
     let limit = Limit { name: Some(name.into()), by: Some(by), ..limit };
     Ok(vec![Part::Ask(Condition::Any(key.has()?)), Part::Limit(limit)])

@@ -40,16 +40,18 @@
 //! | payload | addresses, protocol, ttl, hop limit, dscp, length and fragment offset of `ip` and `ip6`; ports of `tcp`, `udp`, `udplite`, `sctp`, `dccp`, `th`; TCP flags; types and codes of ICMP; whether a header is whole, by any value of its last field; later fragments of IPv6, by `frag frag-off != 0` |
 //! | meta | `l4proto`, `nfproto`, `protocol`, `iif(name)`, `oif(name)`, `mark`, `length` |
 //! | ct | `state`, `direction`, `status`, `zone`, and the original direction's addresses, protocol and ports |
+//! | fib | the `type` of a `saddr` or `daddr`: `local`, `broadcast`, `multicast`, of IPv4 also `unicast`, by [the host's addresses](Nftables::local) |
 //! | compared with | values, prefixes, ranges, bit masks, sets in place and by name, concatenations |
-//! | statements | verdicts, verdict maps, `counter`, `log`, `limit`, also for each element of a set that packets change, `reject`, `notrack`, marks and maps to marks |
+//! | statements | verdicts, verdict maps, `counter`, `log`, `limit`, also for each element of a set that packets change or of a `meter`, `reject`, `notrack`, marks and maps to marks; `tcp option maxseg size set`, last in its rule, which no rule can ask for |
 //!
 //! Sets are taken as they were listed: elements that end after some time are there. What is not
 //! supported is a [`JsonError`](crate::import::JsonError) with its path, or left out and
-//! [listed](Nftables::left_out) by a [lenient](Nftables::lenient) import. `ct mark`, `fib` and the like
-//! ask for what is not known here.
+//! [listed](Nftables::left_out) by a [lenient](Nftables::lenient) import. `ct mark` (connections have
+//! none here), routes (other results of `fib`), sockets, users, times of day and the like are not known here.
 
 mod condition;
 mod document;
+mod fib;
 mod field;
 mod join;
 mod lower;
@@ -58,6 +60,7 @@ mod names;
 mod numbers;
 mod origin;
 mod presence;
+mod reach;
 mod set;
 mod statement;
 mod tables;

@@ -47,6 +47,11 @@ impl<'a> Sets<'a> {
         self.named(name)
     }
 
+    /// What stands in the set that `@name` stands for, if anything does.
+    pub(super) fn entries(&self, name: &str) -> &'a [Json] {
+        self.named(name).map_or(&[], |set| set.elements)
+    }
+
     fn named(&self, name: &str) -> Result<NamedSet<'a>, Fault> {
         match self.sets.get(name.trim_start_matches('@')) {
             Some(Ok(set)) => Ok(*set),

@@ -5,8 +5,11 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use ipnet::IpNet;
+
 use super::condition::{Alternative, Condition, Key, is_catch_all};
-use super::meter::changed_set;
+use super::fib::address_type;
+use super::meter::{changed_set, meter};
 use super::set::Sets;
 use crate::import::json::{Fault, Fields, Json};
 use crate::import::rate::By;
@@ -21,6 +24,8 @@ pub(super) enum Part {
     /// Marks by a map.
     MarkBy(Vec<(Alternative, Masked)>),
     Limit(Limit),
+    /// Changes what no rule can ask for, and may end the rule: nothing comes after it.
+    Leave,
     Say(Verdict),
     /// Verdicts by a map; which rules are left out when it comes back from a chain is the map's
     /// matter, if its key can change meanwhile or it has an entry for all others.
@@ -42,7 +47,7 @@ impl Part {
                 let others = others.iter().flat_map(|others| &others.0);
                 entries.iter().map(|entry| &entry.0).chain(others).collect()
             }
-            Self::Note(_) | Self::Limit(_) | Self::Say(_) => Vec::new(),
+            Self::Note(_) | Self::Limit(_) | Self::Leave | Self::Say(_) => Vec::new(),
         };
         alternatives.into_iter().flat_map(|alternative| &alternative.0)
     }
@@ -80,6 +85,8 @@ pub(super) struct Scope<'a> {
     pub(super) limits: &'a BTreeMap<&'a str, Limit>,
     /// The family of a table that has only one.
     pub(super) family: Option<Family>,
+    /// The host's own addresses, if they are known.
+    pub(super) local: Option<&'a [IpNet]>,
 }
 
 /// Reads the statements of a rule.
@@ -87,6 +94,9 @@ pub(super) fn parts(statements: &Json, scope: &Scope<'_>) -> Result<Vec<Part>, F
     let mut parts = Vec::new();
     let mut counted = false;
     for (index, json) in statements.list()?.iter().enumerate() {
+        if matches!(parts.last(), Some(Part::Leave)) {
+            return Err(Fault::unsupported("a statement after this change").at(index));
+        }
         let read = statement(json, scope, &parts).map_err(|fault| fault.at(index))?;
         counted |= matches!(read.as_slice(), [Part::Note(Effect::Count)]);
         parts.extend(read);
@@ -107,7 +117,7 @@ fn statement(json: &Json, scope: &Scope<'_>, before: &[Part]) -> Result<Vec<Part
         return Ok(vec![Part::Say(verdict)]);
     }
     let read = match kind {
-        "match" => Condition::read(inner, scope.sets, scope.family).and_then(|condition| {
+        "match" => condition(inner, scope).and_then(|condition| {
             check_ports(&condition, before)?;
             check_second(&condition, before)?;
             Ok(vec![Part::Ask(condition)])
@@ -119,10 +129,19 @@ fn statement(json: &Json, scope: &Scope<'_>, before: &[Part]) -> Result<Vec<Part
         "limit" => limit(inner, scope).map(|limit| vec![Part::Limit(limit)]),
         "reject" => reject(inner),
         "set" => changed_set(inner, scope),
+        "meter" => meter(inner, scope),
+        "mangle" if is_segment_size(inner) => Ok(vec![Part::Leave]),
         "mangle" => mangle(inner, scope).map(|part| vec![part]),
         _ => return Err(Fault::unsupported(format_args!("the statement `{kind}`"))),
     };
     read.map_err(|fault| fault.under(kind))
+}
+
+fn condition(json: &Json, scope: &Scope<'_>) -> Result<Condition, Fault> {
+    match address_type(json, scope)? {
+        Some(condition) => Ok(condition),
+        None => Condition::read(json, scope.sets, scope.family),
+    }
 }
 
 /// Ports of any protocol are bytes of whatever the packet carries, unless the rule has asked for
@@ -348,9 +367,7 @@ fn icmpv6_reject(why: &str) -> Option<Reject> {
 fn mangle(json: &Json, scope: &Scope<'_>) -> Result<Part, Fault> {
     let fields = json.object()?;
     fields.only(&["key", "value"])?;
-    fields.read("key", |key| {
-        if is_mark(key) { Ok(()) } else { Err(Fault::unsupported("changing this field")) }
-    })?;
+    fields.read("key", |key| if is_mark(key) { Ok(()) } else { Err(changing(key)) })?;
     fields.read("value", |value| {
         if let Json::Object(_) = value
             && let Some(("map", map)) = value.single()
@@ -359,6 +376,30 @@ fn mangle(json: &Json, scope: &Scope<'_>) -> Result<Part, Fault> {
         }
         new_mark(value).map(|mark| Part::Note(Effect::Mark(mark)))
     })
+}
+
+/// A field that cannot be changed, by the words that nft has for it.
+fn changing(key: &Json) -> Fault {
+    let unknown = || Fault::unsupported("changing this field");
+    let Some((kind @ ("meta" | "ct" | "payload"), inner)) = key.single() else { return unknown() };
+    let word = |name: &str| inner.object().ok()?.find(name, |json| json.text()).ok()?;
+    match (kind, word("key"), word("protocol"), word("field")) {
+        ("payload", None, Some(protocol), Some(field)) => {
+            Fault::unsupported(format_args!("changing `{protocol} {field}`"))
+        }
+        (_, Some(key), None, None) => Fault::unsupported(format_args!("changing `{kind} {key}`")),
+        _ => unknown(),
+    }
+}
+
+/// The largest segment that TCP asks for: no rule here can ask for it, and packets go on.
+fn is_segment_size(json: &Json) -> bool {
+    let Ok(fields) = json.object() else { return false };
+    let option = fields.find("key", |key| Ok(key.single()));
+    let Ok(Some(Some(("tcp option", option)))) = option else { return false };
+    let Ok(option) = option.object() else { return false };
+    let is = |key, word| option.find(key, |json| json.text()) == Ok(Some(word));
+    option.only(&["name", "field"]).is_ok() && is("name", "maxseg") && is("field", "size")
 }
 
 fn is_mark(json: &Json) -> bool {
@@ -379,8 +420,7 @@ fn new_mark(json: &Json) -> Result<Masked, Fault> {
     let Some((operation, operands)) = json.single() else {
         return Err(Fault::expected("a mark", json));
     };
-    let [old, bits] = operands.list().map_err(|_| Fault::unsupported("this value for a mark"))?
-    else {
+    let [old, bits] = operands.list().map_err(|_| of_another(operation, operands))? else {
         return Err(Fault::expected("two operands", operands).under(operation));
     };
     let bits: u32 = bits.integer("a mark").map_err(|fault| fault.at(1).under(operation))?;
@@ -389,6 +429,15 @@ fn new_mark(json: &Json) -> Result<Masked, Fault> {
         "|" => Ok(Masked::new(old.value() | bits, old.mask() | bits)),
         "&" => Ok(Masked::new(old.value() & bits, old.mask() | !bits)),
         _ => Err(Fault::unsupported(format_args!("`{operation}` of a mark"))),
+    }
+}
+
+/// A mark that is another field's value.
+fn of_another(kind: &str, inner: &Json) -> Fault {
+    let key = inner.object().ok().and_then(|fields| fields.find("key", |key| key.text()).ok()?);
+    match key {
+        Some(key) => Fault::unsupported(format_args!("a mark from `{kind} {key}`")).under(kind),
+        None => Fault::unsupported("this value for a mark"),
     }
 }
 

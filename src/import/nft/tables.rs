@@ -1,3 +1,5 @@
+use ipnet::IpNet;
+
 use super::document::{Listing, Manner};
 use super::{HookRules, lower};
 use crate::import::JsonError;
@@ -50,12 +52,22 @@ impl Nftables {
         self
     }
 
-    /// Says that chains of type `nat` are somebody else's work: packets come as the other chains see
-    /// them in Linux, their destinations translated already and their sources not yet. Without it,
-    /// such chains are not supported.
+    /// Says that chains of type `nat`, and the chains that they alone lead to, are somebody else's work:
+    /// packets come as the other chains see them in Linux, their destinations translated already and
+    /// their sources not yet. Without it, such chains are not supported.
     #[must_use]
     pub fn translated(mut self) -> Self {
         self.manner.translated = true;
+        self
+    }
+
+    /// Gives the addresses of the host whose rules these are, each with the length of its network's
+    /// prefix (`192.0.2.1/24`): what `fib daddr type` needs to know which addresses are local and which
+    /// are broadcast.
+    #[must_use]
+    pub fn local<N: Into<IpNet>>(mut self, addresses: impl IntoIterator<Item = N>) -> Self {
+        let addresses = addresses.into_iter().map(Into::into);
+        self.manner.local.get_or_insert_default().extend(addresses);
         self
     }
 
@@ -69,7 +81,7 @@ impl Nftables {
     ///
     /// The length of the text, times the logarithm of the number of chains and sets.
     pub fn read(mut self, text: &str) -> Result<Self, JsonError> {
-        self.listing = Listing::read(text, self.manner)?;
+        self.listing = Listing::read(text, &self.manner)?;
         Ok(self)
     }
 

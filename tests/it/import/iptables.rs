@@ -1,6 +1,6 @@
 //! Rules of iptables: what is read, what it means, what is an error.
 
-pub(crate) mod dumps;
+mod dumps;
 mod errors;
 mod hooks;
 mod limits;

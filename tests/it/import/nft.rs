@@ -1,5 +1,6 @@
 //! Rules of nftables: what is read, what it means, what is an error; and what a kernel does.
 
+mod addresses;
 mod bytes;
 mod errors;
 mod kernel;

@@ -1,15 +1,14 @@
-use core::net::{IpAddr, Ipv4Addr};
-
 use ipnet::IpNet;
 
 use super::Match;
+use crate::import::host::{broadcast, local, multicast};
 use crate::import::iptables::clause::{Clause, Place};
 use crate::import::iptables::fault::Fault;
 use crate::import::iptables::told::Told;
 use crate::import::iptables::values::{address, asked, once};
 use crate::import::iptables::words::{Word, Words};
-use crate::import::meet::{address_ranges, bits};
-use crate::import::spans::{Spans, complement, intersection, merged};
+use crate::import::meet::address_ranges;
+use crate::import::spans::{Spans, complement, merged};
 use crate::packet::Family;
 use crate::rule::{AnyOf, Criteria, IpRange};
 
@@ -154,50 +153,9 @@ impl Match for AddrType<'_> {
     }
 }
 
-fn multicast(family: Family) -> Spans {
-    match family {
-        Family::V4 => Spans::from([(0xe000_0000, 0xefff_ffff)]),
-        Family::V6 => Spans::from([(0xff << 120, u128::MAX)]),
-    }
-}
-
 /// All but multicast, the unspecified address and IPv4-mapped ones.
 fn unicast_v6() -> Spans {
     let mapped = (0xffff_0000_0000, 0xffff_ffff_ffff);
     let others = merged([(0, 0), mapped].into_iter().chain(multicast(Family::V6)));
     complement(&others, u128::MAX)
-}
-
-/// The host's own addresses and the loopback network.
-fn local(host: &[IpNet], family: Family) -> Spans {
-    let own =
-        host.iter().map(IpNet::addr).filter(|address| address.is_ipv4() == (family == Family::V4));
-    let own = own.map(|address| (bits(address), bits(address)));
-    let loopback = match family {
-        Family::V4 => (0x7f00_0000, 0x7fff_fffe),
-        Family::V6 => (1, 1),
-    };
-    let local = merged(own.chain([loopback]));
-    match family {
-        // These are broadcast whatever the host's addresses are.
-        Family::V4 => intersection(&local, &complement(&always_broadcast(), u32::MAX.into())),
-        Family::V6 => local,
-    }
-}
-
-/// 0.0.0.0/8 and the limited broadcast address.
-fn always_broadcast() -> Spans {
-    Spans::from([(0, 0x00ff_ffff), (0xffff_ffff, 0xffff_ffff)])
-}
-
-/// The last address of each of the host's networks, but of the smallest two kinds, is broadcast.
-fn broadcast(host: &[IpNet]) -> Spans {
-    let networks = host.iter().filter_map(|net| match net {
-        IpNet::V4(net) => Some(net),
-        IpNet::V6(_) => None,
-    });
-    let last = networks.filter(|net| net.prefix_len() < 31).map(|net| net.broadcast());
-    let loopback = [Ipv4Addr::new(127, 255, 255, 255)];
-    let spans = last.chain(loopback).map(|address| bits(IpAddr::V4(address)));
-    merged(spans.map(|bits| (bits, bits)).chain(always_broadcast()))
 }

@@ -4,11 +4,10 @@
 use std::fmt::Write;
 use std::fs;
 
-use portcullis::import::iptables::{Firewall, Hook, Iptables};
-use portcullis::packet::{IcmpMessage, TcpFlags};
-use portcullis::{Addrs, Packet};
+use portcullis::import::iptables::{Hook, Iptables};
 
-use super::{at, origin, segment, syn, tracked, udp};
+use super::tracked;
+use crate::import::judged;
 
 fn dump(name: &str) -> String {
     let path = format!("{}/tests/data/iptables/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -22,69 +21,9 @@ fn host() -> Iptables {
     Iptables::new().translated().local(own)
 }
 
-/// `tcp 10.0.0.1:1 > 10.0.0.2:2`, `udp ...`, `fin ...` (of no connection), `ping 10.0.0.1 > 10.0.0.2`,
-/// `icmp6 135 ...`.
-pub(crate) fn packet(words: &[&str]) -> Packet {
-    let addrs =
-        |src: &str, dst: &str| Addrs::new(src.parse().unwrap(), dst.parse().unwrap()).unwrap();
-    match words {
-        ["tcp", src, ">", dst] => syn(src, dst),
-        ["udp", src, ">", dst] => udp(src, dst),
-        ["fin", src, ">", dst] => segment(src, dst, TcpFlags::FIN | TcpFlags::ACK),
-        ["ping", src, ">", dst] => {
-            let mut message = IcmpMessage::new(8, 0);
-            message.identifier = Some(7);
-            Packet::icmp(addrs(src, dst), message)
-        }
-        ["icmp6", kind, src, ">", dst] => {
-            let mut packet =
-                Packet::icmp(addrs(src, dst), IcmpMessage::new(kind.parse().unwrap(), 0));
-            packet.ttl = 255;
-            packet
-        }
-        _ => panic!("{words:?}"),
-    }
-}
-
-/// Judges packets of one way through the host, one after the other. A line is the interfaces (`-` for
-/// none), the mark if it is not 0, the packet, what its destination is translated `to` if it is, and after `=` what is to come out.
+/// Judges packets of one way through the host, one after the other.
 fn check(tables: &Iptables, hook: Hook, cases: &str) {
-    let mut firewall = tracked(tables, hook);
-    let mut wrong = String::new();
-    for case in cases.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let (asked, expected) = case.split_once(" = ").unwrap();
-        let found = judged(&mut firewall, asked);
-        if found != expected {
-            writeln!(wrong, "{asked} = {found}\n    not {expected}").unwrap();
-        }
-    }
-    assert!(wrong.is_empty(), "{hook:?}\n{wrong}");
-}
-
-fn judged(firewall: &mut Firewall, asked: &str) -> String {
-    let words: Vec<&str> = asked.split_whitespace().collect();
-    let (ways, mut words) = words.split_at(2);
-    let mut mark = 0;
-    if let Some(value) = words[0].strip_prefix("0x") {
-        mark = u32::from_str_radix(value, 16).unwrap();
-        words = &words[1..];
-    }
-    let (came, translated) = match words {
-        [protocol, src, arrow, dst, "to", to] => {
-            (packet(&[protocol, src, arrow, dst]), packet(&[protocol, src, arrow, to]))
-        }
-        words => (packet(words), packet(words)),
-    };
-    let [came, translated] = [came, translated].map(|mut packet| {
-        packet.mark = mark;
-        packet.in_interface = firewall.interface(ways[0]);
-        packet.out_interface = firewall.interface(ways[1]);
-        packet
-    });
-    let judgement = firewall.classify_translated(&came, &translated, at(0));
-    let place = origin(firewall, &judgement);
-    let (place, _) = place.split_once(", line").unwrap_or((&place, ""));
-    format!("{} by {place}", judgement.action)
+    judged::check(&mut tracked(tables, hook), cases);
 }
 
 #[test]

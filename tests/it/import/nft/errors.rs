@@ -23,8 +23,58 @@ const RULES: &[(&str, &str, &str)] = &[
     ),
     (
         r#"{ "match": { "op": "==", "left": { "fib": { "result": "type", "flags": "daddr" } }, "right": "local" } }"#,
-        ".expr[0].match.left",
-        "the expression `fib` is not supported",
+        ".expr[0].match.right",
+        "without this host's addresses, which `Nftables::local` gives, this type is not supported",
+    ),
+    (
+        r#"{ "match": { "op": "==", "left": { "fib": { "result": "oif", "flags": ["saddr", "iif"] } }, "right": false } }"#,
+        ".expr[0].match.left.fib.result",
+        "`fib` for `oif`, which routes decide, is not supported",
+    ),
+    (
+        r#"{ "match": { "op": "==", "left": { "fib": { "result": "type", "flags": ["daddr", "iif"] } }, "right": "multicast" } }"#,
+        ".expr[0].match.left.fib.flags",
+        "`fib` by anything but one address is not supported",
+    ),
+    (
+        r#"{ "match": { "op": "==", "left": { "fib": { "result": "type", "flags": ["daddr"] } }, "right": { "set": ["multicast", "blackhole"] } } }"#,
+        ".expr[0].match.right.set[1]",
+        "the address type `blackhole` is not supported",
+    ),
+    (
+        r#"{ "mangle": { "key": { "ct": { "key": "mark" } }, "value": { "meta": { "key": "mark" } } } }"#,
+        ".expr[0].mangle.key",
+        "changing `ct mark` is not supported",
+    ),
+    (
+        r#"{ "mangle": { "key": { "meta": { "key": "mark" } }, "value": { "ct": { "key": "mark" } } } }"#,
+        ".expr[0].mangle.value.ct",
+        "a mark from `ct mark` is not supported",
+    ),
+    (
+        r#"{ "mangle": { "key": { "tcp option": { "name": "maxseg", "field": "size" } }, "value": { "rt": { "key": "mtu" } } } }, { "accept": null }"#,
+        ".expr[1]",
+        "a statement after this change is not supported",
+    ),
+    (
+        r#"{ "mangle": { "key": { "tcp option": { "name": "window", "field": "count" } }, "value": 1 } }"#,
+        ".expr[0].mangle.key",
+        "changing this field is not supported",
+    ),
+    (
+        r#"{ "meter": { "name": "m", "key": { "payload": { "protocol": "ip", "field": "saddr" } }, "stmt": { "ct count": { "val": 20 } } } }"#,
+        ".expr[0].meter.stmt",
+        "a statement other than `limit` for each element is not supported",
+    ),
+    (
+        r#"{ "meter": { "key": { "payload": { "protocol": "ip", "field": "saddr" } }, "stmt": { "limit": { "rate": 1 } } } }"#,
+        ".expr[0].meter",
+        "the field `name` is missing",
+    ),
+    (
+        r#"{ "meter": { "name": "m", "key": { "elem": { "val": { "payload": { "protocol": "ip", "field": "saddr" } }, "timeout": 1 } }, "stmt": { "limit": { "rate": 1, "per": "minute" } } } }"#,
+        ".expr[0].meter",
+        "a timeout before an element has all its rate again is not supported",
     ),
     (
         r#"{ "match": { "op": "==", "left": { "ct": { "key": "mark" } }, "right": 1 } }"#,
@@ -101,7 +151,7 @@ const RULES: &[(&str, &str, &str)] = &[
     (
         r#"{ "mangle": { "key": { "payload": { "protocol": "ip", "field": "ttl" } }, "value": 1 } }"#,
         ".expr[0].mangle.key",
-        "changing this field is not supported",
+        "changing `ip ttl` is not supported",
     ),
     (
         r#"{ "vmap": { "key": { "payload": { "protocol": "tcp", "field": "dport" } }, "data": { "set": [[22, { "counter": null }]] } } }"#,

@@ -1,44 +1,15 @@
 //! What `nft -j list ruleset` writes of rule sets in the shapes of nftables' documentation and of
-//! hosts with firewalld and fail2ban, each with decisions pinned. The listings were written by nft;
+//! hosts with firewalld, fail2ban, Docker, Kubernetes, libvirt and OpenWrt, each with decisions pinned. The listings were written by nft;
 //! what it read lies beside them.
 
-use std::fmt::Write;
+use portcullis::import::nft::{Hook, Nftables};
 
-use portcullis::import::nft::{Firewall, Hook, Nftables};
+use super::{listing, tracked};
+use crate::import::judged;
 
-use super::{at, listing, tracked};
-use crate::import::iptables::dumps::packet;
-
-/// A line is the interfaces (`-` for none), the mark if it is not 0, the packet, and after `=` what is
-/// to come out.
+/// Judges packets of one way through the host, one after the other.
 fn check(tables: &Nftables, hook: Hook, cases: &str) {
-    let mut firewall = tracked(tables, hook);
-    let mut wrong = String::new();
-    for case in cases.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let (asked, expected) = case.split_once(" = ").unwrap();
-        let found = judged(&mut firewall, asked);
-        if found != expected {
-            writeln!(wrong, "{asked} = {found}\n    not {expected}").unwrap();
-        }
-    }
-    assert!(wrong.is_empty(), "{hook:?}\n{wrong}");
-}
-
-fn judged(firewall: &mut Firewall, asked: &str) -> String {
-    let words: Vec<&str> = asked.split_whitespace().collect();
-    let (ways, mut words) = words.split_at(2);
-    let mut mark = 0;
-    if let Some(value) = words[0].strip_prefix("0x") {
-        mark = u32::from_str_radix(value, 16).unwrap();
-        words = &words[1..];
-    }
-    let mut packet = packet(words);
-    packet.mark = mark;
-    packet.in_interface = firewall.interface(ways[0]);
-    packet.out_interface = firewall.interface(ways[1]);
-    let judgement = firewall.classify(&packet, at(0));
-    let origin = firewall.origin(&judgement).map_or("none".into(), ToString::to_string);
-    format!("{} by {origin}", judgement.action)
+    judged::check(&mut tracked(tables, hook), cases);
 }
 
 fn read(name: &str) -> Nftables {
@@ -147,6 +118,139 @@ fn fail2ban() {
         eth0 - tcp 10.0.7.1:4000 > 192.0.2.10:9999 = accept by ip filter INPUT handle 6
         eth0 - tcp 203.0.113.6:4000 > 192.0.2.10:9000 = accept by ip filter INPUT handle 7
         eth0 - udp 203.0.113.6:4000 > 192.0.2.10:9000 = drop by ip filter INPUT policy
+        ",
+    );
+}
+
+/// A listing of a host whose addresses are translated elsewhere.
+fn host(name: &str) -> Nftables {
+    let own: [ipnet::IpNet; 2] =
+        ["192.0.2.10/24".parse().unwrap(), "2001:db8::10/64".parse().unwrap()];
+    let tables = Nftables::new().translated().local(own).read(&listing(name));
+    tables.unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The chains of type nat, and those that only they lead to, are somebody else's work; without being told
+/// so, an import says where the first stands.
+#[test]
+fn hosts_that_translate_addresses() {
+    for name in ["docker", "kube-proxy", "openwrt", "home-router", "libvirt"] {
+        let error = Nftables::new().read(&listing(name)).unwrap_err();
+        assert!(error.is_unsupported(), "{error}");
+        assert!(error.message().contains("a chain of type `nat`"), "{error}");
+        assert!(!host(name).is_partial());
+    }
+}
+
+#[test]
+fn docker() {
+    check(
+        &host("docker"),
+        Hook::Forward,
+        "
+        eth0 docker0 tcp 198.51.100.1:4000 > 192.0.2.10:8080 to 172.17.0.2:80 = accept by ip docker-bridges filter-forward-in__docker0 handle 25
+        eth0 docker0 tcp 198.51.100.1:4000 > 172.17.0.2:80 = drop by ip docker-bridges raw-PREROUTING handle 22
+        eth0 docker0 tcp 198.51.100.1:4000 > 172.17.0.3:80 = drop by ip docker-bridges filter-forward-in__docker0 handle 26
+        docker0 eth0 udp 172.17.0.2:4000 > 192.0.2.53:53 = accept by ip docker-bridges filter-forward-out__docker0 handle 28
+        eth0 docker0 udp 192.0.2.53:53 > 192.0.2.10:4000 to 172.17.0.2:4000 = accept by ip docker-bridges filter-forward-in__docker0 handle 23
+        docker0 docker0 tcp 172.17.0.2:4000 > 172.17.0.3:80 = accept by ip docker-bridges filter-forward-in__docker0 handle 24
+        eth0 eth1 tcp 198.51.100.1:4000 > 192.0.2.1:80 = accept by ip docker-bridges filter-FORWARD policy
+        ",
+    );
+}
+
+#[test]
+fn kubernetes() {
+    check(
+        &host("kube-proxy"),
+        Hook::Forward,
+        "
+        cni0 eth0 tcp 10.244.1.9:4000 > 10.96.44.7:443 = reject by ip kube-proxy reject-chain handle 51
+        cni0 eth0 tcp 10.244.1.9:4000 > 10.96.0.10:80 = reject by ip kube-proxy cluster-ips-check handle 43
+        cni0 eth0 tcp 10.244.1.9:4000 > 10.96.77.1:80 = drop by ip kube-proxy cluster-ips-check handle 44
+        cni0 eth0 udp 10.244.1.9:4000 > 10.96.0.10:53 to 10.244.0.2:53 = accept by ip kube-proxy filter-forward policy
+        eth0 cni0 tcp 192.0.2.1:4000 > 203.0.113.5:80 = drop by ip kube-proxy firewall-HVFWP5L3-default/lb/tcp/http handle 53
+        eth0 cni0 tcp 198.51.100.1:4000 > 203.0.113.5:80 = accept by ip kube-proxy filter-forward policy
+        ",
+    );
+    check(
+        &host("kube-proxy"),
+        Hook::Input,
+        "
+        eth0 - tcp 198.51.100.1:4000 > 192.0.2.10:30443 = drop by ip kube-proxy nodeport-endpoints-check handle 40
+        eth0 - tcp 198.51.100.1:4000 > 192.0.2.11:30443 = accept by ip kube-proxy filter-input policy
+        eth0 - tcp 198.51.100.1:4000 > 10.96.44.7:443 = reject by ip kube-proxy reject-chain handle 51
+        eth0 - tcp 198.51.100.1:4000 > 192.0.2.10:22 = accept by ip kube-proxy filter-input policy
+        ",
+    );
+}
+
+#[test]
+fn openwrt() {
+    check(
+        &host("openwrt"),
+        Hook::Input,
+        "
+        br-lan - tcp 192.168.1.5:4000 > 192.168.1.1:22 = accept by inet fw4 accept_from_lan handle 55
+        wan - tcp 203.0.113.1:4000 > 192.0.2.10:22 = reject with tcp-reset by inet fw4 handle_reject handle 47
+        wan - udp 203.0.113.1:4000 > 192.0.2.10:53 = reject by inet fw4 handle_reject handle 48
+        wan - udp 203.0.113.1:67 > 192.0.2.10:68 = accept by inet fw4 input_wan handle 57
+        wan - ping 203.0.113.1 > 192.0.2.10 = accept by inet fw4 input_wan handle 58
+        wan - icmp6 135 fe80::1 > 2001:db8::10 = accept by inet fw4 input_wan handle 66
+        wan - icmp6 130 fe80::1 > ff02::1 = accept by inet fw4 input_wan handle 62
+        wan - icmp6 130 2001:db8::1 > ff02::1 = reject by inet fw4 handle_reject handle 48
+        eth9 - tcp 192.168.1.5:4000 > 192.168.1.1:22 = reject with tcp-reset by inet fw4 handle_reject handle 47
+        lo - tcp 127.0.0.1:4000 > 127.0.0.1:22 = accept by inet fw4 input handle 29
+        ",
+    );
+    check(
+        &host("openwrt"),
+        Hook::Forward,
+        "
+        br-lan wan tcp 192.168.1.5:4000 > 203.0.113.1:443 = accept by inet fw4 mangle_postrouting policy
+        wan br-lan tcp 203.0.113.1:4000 > 192.168.1.5:80 = reject with tcp-reset by inet fw4 handle_reject handle 47
+        wan br-lan udp 203.0.113.1:500 > 192.168.1.5:500 = accept by inet fw4 mangle_postrouting policy
+        br-lan wan fin 192.168.1.5:4001 > 203.0.113.1:443 = drop by inet fw4 accept_to_wan handle 75
+        br-lan br-lan tcp 192.168.1.5:4000 > 192.168.1.6:80 = accept by inet fw4 mangle_postrouting policy
+        br-lan dmz tcp 192.168.1.5:4000 > 192.168.1.6:80 = reject with tcp-reset by inet fw4 handle_reject handle 47
+        ",
+    );
+}
+
+#[test]
+fn a_home_router() {
+    check(
+        &host("home-router"),
+        Hook::Input,
+        "
+        ppp0 - tcp 81.209.165.42:4000 > 192.0.2.10:22 = accept by ip global inbound_world handle 6
+        ppp0 - tcp 81.209.165.43:4000 > 192.0.2.10:22 = drop by ip global inbound policy
+        eth0 - udp 192.168.1.5:4000 > 192.168.1.1:53 = accept by ip global inbound_private handle 9
+        eth0 - udp 192.168.1.5:4000 > 192.168.1.1:22 = drop by ip global inbound policy
+        eth0 - ping 192.168.1.5 > 192.168.1.1 = accept by ip global inbound_private handle 7
+        lo - tcp 127.0.0.1:4000 > 127.0.0.1:22 = accept by ip global inbound handle 13
+        ",
+    );
+    check(
+        &host("home-router"),
+        Hook::Forward,
+        "
+        eth0 ppp0 tcp 192.168.1.5:4000 > 203.0.113.1:443 = accept by ip global forward handle 16
+        ppp0 eth0 tcp 203.0.113.1:4000 > 192.168.1.5:443 = drop by ip global forward policy
+        ",
+    );
+}
+
+#[test]
+fn libvirt() {
+    check(
+        &host("libvirt"),
+        Hook::Forward,
+        "
+        lo eth0 tcp 192.168.122.5:4000 > 203.0.113.1:443 = accept by ip libvirt_network guest_output handle 9
+        lo eth0 tcp 192.168.123.5:4000 > 203.0.113.1:443 = reject by ip libvirt_network guest_output handle 10
+        eth0 lo tcp 203.0.113.1:4000 > 192.168.122.5:22 = reject by ip libvirt_network guest_input handle 12
+        lo lo tcp 192.168.122.5:4000 > 192.168.122.6:22 = accept by ip libvirt_network guest_cross handle 13
         ",
     );
 }

@@ -77,6 +77,28 @@ fn elements_of_several_fields_and_of_networks() {
     assert_eq!(dropped(&listing("", &network), packets), [false, false, true, false]);
 }
 
+/// The older statement: a set of its own.
+#[test]
+fn meters() {
+    let meter = |key: &str, more: &str| {
+        format!(
+            r#"{{ "meter": {{ "name": "own", "key": {key}, {more}
+            "stmt": {{ "limit": {{ "rate": 1, "burst": 2, "per": "second", "inv": true }} }} }} }}"#
+        )
+    };
+    let saddr = r#"{ "payload": { "protocol": "ip", "field": "saddr" } }"#;
+    let (a, b) = ("10.0.0.1:1", "10.0.0.2:1");
+    let packets = [(a, 0), (a, 0), (a, 0), (b, 0), (b, 1), (b, 2), (a, 999), (a, 1000), (a, 1001)];
+    let expected = [false, false, true, false, false, true, true, false, true];
+    assert_eq!(dropped(&listing("", &meter(saddr, "")), packets), expected);
+    let full = meter(saddr, r#""size": 1,"#);
+    assert_eq!(dropped(&listing("", &full), [(a, 0), (b, 0), (b, 0), (b, 0)]), [false; 4]);
+    let ends = format!(r#"{{ "elem": {{ "val": {saddr}, "timeout": 60 }} }}"#);
+    let ends = meter(&ends, r#""size": 1,"#);
+    let packets = [(a, 0), (b, 0), (b, 61_000), (b, 61_000), (b, 61_000)];
+    assert_eq!(dropped(&listing("", &ends), packets), [false, false, false, false, true]);
+}
+
 #[test]
 fn what_rates_of_elements_cannot_be() {
     let message = |set: &str, statements: &str| {
