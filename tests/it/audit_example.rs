@@ -3,11 +3,11 @@
 #![allow(dead_code, reason = "modules of a program")]
 
 use std::fs;
-use std::path::PathBuf;
-use std::process;
 
 use clap::Parser;
 use serde_json::Value;
+
+use crate::scratch::Scratch;
 
 #[path = "../../examples/audit/app.rs"]
 mod app;
@@ -34,27 +34,6 @@ drop udp
 chain web
 accept from not 192.0.2.0/24
 ";
-
-/// A file that is gone when the test is over.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("audit-{}-{name}", process::id()));
-        fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        _ = fs::remove_file(&self.0);
-    }
-}
 
 fn run(args: &[&str]) -> Result<String, app::Failure> {
     let args = app::Args::try_parse_from(["audit"].iter().chain(args)).unwrap();
@@ -133,7 +112,7 @@ fn nftables_are_read() {
 fn the_page_needs_nothing_besides_itself() {
     let (rules, out) = (Scratch::new("page", RULES), Scratch::new("html", ""));
     run(&["text", rules.path(), "--html", out.path()]).unwrap();
-    let page = fs::read_to_string(&out.0).unwrap();
+    let page = fs::read_to_string(out.path()).unwrap();
     for foreign in ["http", "src=", "url(h", "@import", "<script", "<late>"] {
         assert!(!page.contains(foreign), "{foreign}");
     }
@@ -146,7 +125,7 @@ fn the_page_needs_nothing_besides_itself() {
 fn what_cannot_be_read_is_an_error_with_its_file() {
     let rules = Scratch::new("bad", "accept tpc");
     let error = run(&["text", rules.path()]).unwrap_err().to_string();
-    assert!(error.contains("audit-") && error.contains("line 1, column 8"), "{error}");
+    assert!(error.contains("portcullis-") && error.contains("line 1, column 8"), "{error}");
     assert!(run(&["text", "no such file"]).is_err());
 }
 

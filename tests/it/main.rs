@@ -20,6 +20,8 @@ mod policy;
 mod reassembly;
 mod record;
 mod rulesets;
+#[cfg(feature = "import")]
+mod scratch;
 #[cfg(feature = "serde")]
 mod serde;
 mod sets;
@@ -28,5 +30,7 @@ mod ssh_alert_example;
 mod staged;
 mod strategies;
 mod text;
+#[cfg(feature = "import")]
+mod translate_example;
 mod tree;
 mod update;

@@ -1,14 +1,7 @@
-//! Rules of one system in the form of another.
-//!
-//! `cargo run --release --all-features --example translate -- FROM TO FILE` reads a file of the form
-//! `FROM` (`iptables`, `ip6tables`, `nft`, `aws-sg`, `aws-nacl`, `classbench` or `text`) and prints it in
-//! the form `TO` (`text`, `iptables`, `ip6tables` or `nft`), or the error with its place. What a `--lenient` run
-//! leaves out is listed on standard error. Without arguments it shows what it does with a small rule set.
+//! Arguments, and what is done with them.
 
 use std::error::Error;
-use std::io::{ErrorKind, Write, stdout};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::{fmt, fs};
 
 use clap::{Parser, ValueEnum};
@@ -21,8 +14,8 @@ use portcullis::import::iptables::{Hook, Iptables};
 use portcullis::import::nft::Nftables;
 
 /// Rules of one system in the form of another.
-#[derive(Parser)]
-struct Args {
+#[derive(Debug, Parser)]
+pub(crate) struct Args {
     /// The form of the file.
     #[arg(requires = "to")]
     from: Option<From>,
@@ -53,7 +46,7 @@ struct Args {
     /// Of iptables: sets, as `ipset save` writes them.
     #[arg(long)]
     sets: Option<PathBuf>,
-    /// Of iptables: an address of the host, with its network's prefix length.
+    /// Of iptables and nft: an address of the host, with its network's prefix length.
     #[arg(long)]
     local: Vec<IpNet>,
     /// Of AWS: the groups on the interface or the ACL, if not all of the file.
@@ -64,7 +57,7 @@ struct Args {
     member: Vec<(String, IpNet)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum From {
     Iptables,
     Ip6tables,
@@ -75,7 +68,7 @@ enum From {
     Text,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum To {
     Text,
     Iptables,
@@ -86,50 +79,28 @@ enum To {
     Classbench,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Way {
     Input,
     Forward,
     Output,
 }
 
-fn main() -> ExitCode {
-    let args = Args::parse();
-    let result = match (args.from, args.to, &args.file) {
-        (Some(from), Some(to), Some(file)) => {
-            let text = fs::read_to_string(file);
-            let read =
-                text.map_err(Into::into).and_then(|text| Translated::read(from, &text, &args));
-            let read = read.and_then(|read| Ok((read.written(to, &args)?, read.left_out)));
-            read.map_err(|error| format!("{}: {error}", file.display()))
-        }
-        _ => shown(&args).map_err(|error| error.to_string()),
-    };
-    match result {
-        Ok((text, left_out)) => {
-            left_out.iter().for_each(|error| eprintln!("left out: {error}"));
-            printed(&text, left_out.len())
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+/// What is printed, and what is said of it besides.
+pub(crate) struct Output {
+    pub(crate) text: String,
+    pub(crate) notes: Vec<String>,
 }
 
-/// Whoever reads may stop before the end.
-fn printed(text: &str, left_out: usize) -> ExitCode {
-    let partial = match left_out {
-        // JSON has no remarks.
-        count if count > 0 && !text.starts_with('{') => format!("# partial: {count} left out\n"),
-        _ => String::new(),
-    };
-    match write!(stdout(), "{partial}{text}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+pub(crate) fn run(args: &Args) -> Result<Output, String> {
+    match (args.from, args.to, &args.file) {
+        (Some(from), Some(to), Some(file)) => {
+            let text = fs::read_to_string(file).map_err(Into::into);
+            let read = text.and_then(|text| Translated::read(from, &text, args));
+            let output = read.and_then(|read| read.output(to, args));
+            output.map_err(|error| format!("{}: {error}", file.display()))
         }
-        _ => ExitCode::SUCCESS,
+        _ => shown(args).map_err(|error| error.to_string()),
     }
 }
 
@@ -142,14 +113,14 @@ COMMIT
 ";
 
 /// A small example.
-fn shown(args: &Args) -> Result<(String, Vec<String>), Box<dyn Error>> {
+fn shown(args: &Args) -> Result<Output, Box<dyn Error>> {
     let read = Translated::read(From::Iptables, IPTABLES, args)?;
     let mut text = String::from("# Of iptables:\n\n");
     text += IPTABLES;
     for (name, to) in [("text", To::Text), ("iptables again", To::Iptables), ("nft", To::Nft)] {
         text += &format!("\n# As {name}:\n\n{}", read.written(to, args)?);
     }
-    Ok((text, read.left_out))
+    Ok(Output { text, notes: Vec::new() })
 }
 
 struct Translated {
@@ -160,6 +131,20 @@ struct Translated {
 }
 
 impl Translated {
+    fn output(&self, to: To, args: &Args) -> Result<Output, Box<dyn Error>> {
+        let mut text = self.written(to, args)?;
+        let mut notes = Vec::new();
+        if to == To::Text && !args.raw && self.raw.is_some() {
+            notes.push("note: other rules are asked before packets are tracked: see --raw".into());
+        }
+        notes.extend(self.left_out.iter().map(|error| format!("left out: {error}")));
+        // JSON has no remarks.
+        if !self.left_out.is_empty() && to != To::Nft {
+            text.insert_str(0, &format!("# partial: {} left out\n", self.left_out.len()));
+        }
+        Ok(Output { text, notes })
+    }
+
     /// The rules in another form.
     fn written(&self, to: To, args: &Args) -> Result<String, Box<dyn Error>> {
         let hook = args.hook.hook();
@@ -195,12 +180,7 @@ impl Translated {
         match (&self.raw, raw) {
             (Some(rules), true) => Ok(rules.to_string()),
             (None, true) => Err("no rules are asked before packets are tracked".into()),
-            (before, false) => {
-                if before.is_some() {
-                    eprintln!("note: other rules are asked before packets are tracked: see --raw");
-                }
-                Ok(self.rules.to_string())
-            }
+            (_, false) => Ok(self.rules.to_string()),
         }
     }
 }
@@ -237,6 +217,10 @@ impl Translated {
     fn nft(text: &str, args: &Args) -> Result<Self, Box<dyn Error>> {
         let tables = Nftables::new().lenient(args.lenient);
         let tables = if args.translated { tables.translated() } else { tables };
+        let tables = match args.local.is_empty() {
+            true => tables,
+            false => tables.local(args.local.iter().copied()),
+        };
         let tables = tables.read(text)?;
         let hook = tables.hook(args.hook.hook());
         Ok(Self { rules: hook.rules, raw: hook.raw, left_out: strings(tables.left_out()) })
