@@ -7,14 +7,12 @@ use super::{extension, gre, icmp};
 use crate::packet::{Addrs, Family, Fragment, Protocol, Quote};
 
 /// The IPv4 packet quoted at the start of `bytes`. Neither its version nor its lengths count:
-/// senders are known to change the total length of what they quote.
+/// senders are known to change the total length of what they quote. A header said to be shorter than
+/// it can be is taken at its word, as by Linux's `ipv4_get_l4proto`.
 pub(super) fn v4(bytes: &[u8]) -> Option<Quote> {
     let [words, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
         *bytes.first_chunk::<20>()?;
     let header_len = usize::from(words & 0xf) * 4;
-    if header_len < 20 {
-        return None;
-    }
     let addrs =
         Addrs::V4 { src: Ipv4Addr::new(s0, s1, s2, s3), dst: Ipv4Addr::new(d0, d1, d2, d3) };
     let quote = Quote {
