@@ -192,11 +192,10 @@ fn advance_sctp(
     use sctp::Step;
 
     let Track::Sctp(track) = &mut entry.track else { return Moved::Invalid };
-    match track.advance(header, direction, &limits.timeouts) {
-        Step::Renewed { seconds, assured } => {
-            entry.flag_if(assured, ConnFlag::Assured);
-            entry.deadline = now.after_secs(seconds);
-        }
+    let advance = track.advance(header, direction, &limits.timeouts);
+    entry.flag_if(advance.assured, ConnFlag::Assured);
+    match advance.step {
+        Step::Renewed { seconds } => entry.deadline = now.after_secs(seconds),
         Step::Kept => {}
         Step::Invalid => return Moved::Invalid,
     }

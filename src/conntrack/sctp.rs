@@ -103,9 +103,17 @@ struct Side {
 
 /// What a packet means for its association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Advance {
+    pub(super) step: Step,
+    /// The association came to be established, be it by a chunk before an invalid one.
+    pub(super) assured: bool,
+}
+
+/// Whether a packet belongs to its association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// It belongs; the association now lives this many seconds more.
-    Renewed { seconds: u32, assured: bool },
+    Renewed { seconds: u32 },
     /// It belongs, and the timeout stays as it is.
     Kept,
     /// It does not belong.
@@ -173,8 +181,8 @@ impl SctpTrack {
         for chunk in chunks.control() {
             track.note_first(header, *chunk)?;
         }
-        match track.follow(header, Direction::Original, None, timeouts) {
-            Step::Renewed { seconds, .. } => Some((track, seconds)),
+        match track.follow(header, Direction::Original, None, timeouts).step {
+            Step::Renewed { seconds } => Some((track, seconds)),
             Step::Kept | Step::Invalid => None,
         }
     }
@@ -193,7 +201,7 @@ impl SctpTrack {
         header: &SctpHeader,
         direction: Direction,
         timeouts: &Timeouts,
-    ) -> Step {
+    ) -> Advance {
         self.follow(header, direction, Some(self.state), timeouts)
     }
 
@@ -204,7 +212,8 @@ impl SctpTrack {
             SctpChunk::INIT if tag != 0 => return None,
             SctpChunk::INIT => self.other.tag = header.initiate_tag?,
             SctpChunk::HEARTBEAT => self.opener.tag = tag,
-            _ => self.other.tag = tag,
+            SctpChunk::SHUTDOWN_ACK => self.other.tag = tag,
+            _ => {}
         }
         Some(())
     }
@@ -217,11 +226,11 @@ impl SctpTrack {
         direction: Direction,
         mut state: Option<SctpState>,
         timeouts: &Timeouts,
-    ) -> Step {
+    ) -> Advance {
         let chunks = &header.chunks;
         let own_rules = OWN_TAG_RULES.into_iter().any(|kind| chunks.contains(kind));
         if chunks.overflows() || !own_rules && header.verification_tag != self.side(direction).tag {
-            return Step::Invalid;
+            return Advance { step: Step::Invalid, assured: false };
         }
         let known = state.is_some();
         let (mut renews, mut assured) = (true, false);
@@ -232,12 +241,11 @@ impl SctpTrack {
                     renews = false;
                     continue;
                 }
-                Tag::Foreign => return Step::Invalid,
+                Tag::Foreign => return Advance { step: Step::Invalid, assured },
             }
-            let Some(to) = next(direction, chunk.chunk_type, state) else { return Step::Invalid };
-            if self.note_init(header, *chunk, direction).is_none() {
-                return Step::Invalid;
-            }
+            let to = next(direction, chunk.chunk_type, state)
+                .filter(|_| self.note_init(header, *chunk, direction, state.is_none()).is_some());
+            let Some(to) = to else { return Advance { step: Step::Invalid, assured } };
             let again = known && state == Some(SctpState::Closed) && to == SctpState::Closed;
             if chunk.chunk_type == SctpChunk::INIT && again {
                 renews = false;
@@ -245,10 +253,11 @@ impl SctpTrack {
             assured |= to == SctpState::Established && state != Some(to);
             (self.state, state) = (to, Some(to));
         }
-        match renews {
-            true => Step::Renewed { seconds: timeouts.sctp(self.state), assured },
+        let step = match renews {
+            true => Step::Renewed { seconds: timeouts.sctp(self.state) },
             false => Step::Kept,
-        }
+        };
+        Advance { step, assured }
     }
 
     /// `first` says that no chunk before this one had a stray tag.
@@ -307,20 +316,24 @@ impl SctpTrack {
     }
 
     /// Learns the tag that an INIT or INIT ACK asks the other end to use. `None` if it has none, or
-    /// another than before.
+    /// another than before. An INIT that was sent before asks for nothing new, and its end does not
+    /// wait for an answer again, unless it `opens` the association.
     fn note_init(
         &mut self,
         header: &SctpHeader,
         chunk: SctpChunk,
         direction: Direction,
+        opens: bool,
     ) -> Option<()> {
         let (this, other) = (*self.side(direction), *self.side(direction.reversed()));
         match chunk.chunk_type {
             SctpChunk::INIT => {
                 let tag = header.initiate_tag?;
-                let both = this.init && other.init;
-                *self.side_mut(direction.reversed()) = Side { tag, init: other.init && !both };
-                self.side_mut(direction).init = true;
+                if opens || other.tag != tag {
+                    let both = this.init && other.init;
+                    *self.side_mut(direction.reversed()) = Side { tag, init: other.init && !both };
+                    self.side_mut(direction).init = true;
+                }
             }
             SctpChunk::INIT_ACK => {
                 let tag = header.initiate_tag?;

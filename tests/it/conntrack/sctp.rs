@@ -196,6 +196,74 @@ fn inits_from_both_ends() {
     );
 }
 
+/// As Linux 6.18 has it; older kernels take an INIT sent again for the start of a new handshake.
+#[test]
+fn an_init_sent_again_asks_for_no_other_answer() {
+    play_open(
+        "
+        > INIT tag=0 init=7              : established ESTABLISHED 210
+        < INIT_ACK tag=7 init=8          : established ESTABLISHED 210
+        < INIT_ACK tag=7 init=9          : invalid ESTABLISHED 210
+        > INIT tag=0 init=5              : established ESTABLISHED 210
+        < INIT_ACK tag=5 init=9          : established ESTABLISHED 210
+        ",
+    );
+    play(
+        "
+        > INIT tag=0 init=7              : new CLOSED 10
+        < INIT tag=0 init=8              : established CLOSED 10
+        > INIT tag=0 init=7              : established CLOSED 10
+        < INIT_ACK tag=7 init=9          : invalid CLOSED 10
+        ",
+    );
+}
+
+#[test]
+fn what_the_first_packet_tells_of_tags() {
+    for first in ["HEARTBEAT_ACK", "COOKIE_ECHO+HEARTBEAT"] {
+        play(&format!(
+            "
+            > {first} tag=5              : new CLOSED 10
+            < HEARTBEAT_ACK tag=6        : established CLOSED 10
+            < DATA tag=6                 : established CLOSED 10
+            ",
+        ));
+        play(&format!(
+            "
+            > {first} tag=5              : new CLOSED 10
+            > ABORT tag=5                : new CLOSED 10
+            > INIT_ACK tag=5 init=7      : new CLOSED 10
+            < DATA tag=7                 : established CLOSED 10
+            ",
+        ));
+    }
+    play(
+        "
+        > SHUTDOWN_ACK tag=5             : new SHUTDOWN_ACK_SENT 3
+        < SHUTDOWN_COMPLETE tag=5        : established CLOSED 10
+        ",
+    );
+}
+
+#[test]
+fn a_chunk_before_an_invalid_one_counts() {
+    let table = play(
+        "
+        > HEARTBEAT tag=8                : new HEARTBEAT_SENT 30
+        < HEARTBEAT_ACK+ABORT tag=7      : established CLOSED 10
+        > HEARTBEAT tag=8                : established CLOSED 10
+        ",
+    );
+    assert!(table.connections(at(0)).next().unwrap().assured);
+    let table = play(
+        "
+        > HEARTBEAT tag=8                : new HEARTBEAT_SENT 30
+        < HEARTBEAT_ACK+ABORT:T tag=7    : invalid ESTABLISHED 30
+        ",
+    );
+    assert!(table.connections(at(0)).next().unwrap().assured);
+}
+
 #[test]
 fn a_second_path_begins_with_a_heartbeat() {
     play(
