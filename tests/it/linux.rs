@@ -1,4 +1,4 @@
-//! What a Linux kernel did with 12,255 packets, by the example `replay`: one test for each file.
+//! What a Linux kernel did with 21,056 packets, by the example `replay`: one test for each file.
 
 #[path = "../../examples/replay/play.rs"]
 pub(crate) mod play;
@@ -49,6 +49,11 @@ fn conversations() {
 #[test]
 fn conversations_under_random_rules() {
     plays("d-rules.jsonl.gz", 15, 1172);
+}
+
+#[test]
+fn random_segments_and_chunks() {
+    plays("e-random.jsonl.gz", 220, 8801);
 }
 
 /// Of a case whose expectations are changed, each kind of difference is found.
