@@ -121,9 +121,10 @@ pub(super) enum Json {
     Bool(bool),
     Integer(i128),
     Fraction(f64),
-    Text(String),
-    List(Vec<Json>),
-    Object(BTreeMap<String, Json>),
+    Text(Box<str>),
+    List(Box<[Json]>),
+    /// Fields in the order of their keys.
+    Object(Box<[(Box<str>, Json)]>),
 }
 
 impl Json {
@@ -184,11 +185,17 @@ impl Json {
     /// The key and the value of an object that has one field.
     pub(super) fn single(&self) -> Option<(&str, &Self)> {
         match self {
-            Self::Object(fields) if fields.len() == 1 => {
-                fields.iter().next().map(|(key, value)| (key.as_str(), value))
-            }
+            Self::Object(fields) => match &**fields {
+                [(key, value)] => Some((key, value)),
+                _ => None,
+            },
             _ => None,
         }
+    }
+
+    /// The value of an object's field, if it is an object and has it.
+    pub(super) fn field(&self, key: &str) -> Option<&Self> {
+        self.object().ok()?.get(key)
     }
 
     pub(super) fn object(&self) -> Result<Fields<'_>, Fault> {
@@ -217,13 +224,13 @@ impl fmt::Display for Json {
 
 /// The fields of an object.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fields<'a>(&'a BTreeMap<String, Json>);
+pub(super) struct Fields<'a>(&'a [(Box<str>, Json)]);
 
 impl<'a> Fields<'a> {
     /// Errs if there is a field other than these.
     pub(super) fn only(&self, known: &[&str]) -> Result<(), Fault> {
-        match self.0.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(Fault::unsupported("this field").under(key)),
+        match self.0.iter().find(|(key, _)| !known.contains(&&**key)) {
+            Some((key, _)) => Err(Fault::unsupported("this field").under(key)),
             None => Ok(()),
         }
     }
@@ -244,8 +251,12 @@ impl<'a> Fields<'a> {
         key: &str,
         read: impl FnOnce(&'a Json) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
-        let field = self.0.get(key).filter(|field| **field != Json::Null);
+        let field = self.get(key).filter(|field| **field != Json::Null);
         field.map(read).transpose().map_err(|fault| fault.under(key))
+    }
+
+    fn get(&self, key: &str) -> Option<&'a Json> {
+        self.0.iter().find(|(known, _)| **known == *key).map(|(_, value)| value)
     }
 }
 
@@ -285,7 +296,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.to_owned()))
+        Ok(Json::Text(text.into()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
@@ -293,17 +304,17 @@ impl<'de> Visitor<'de> for Reader {
         while let Some(item) = access.next_element()? {
             items.push(item);
         }
-        Ok(Json::List(items))
+        Ok(Json::List(items.into()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
         let mut fields = BTreeMap::new();
-        while let Some((key, field)) = access.next_entry::<String, Json>()? {
+        while let Some((key, field)) = access.next_entry::<Box<str>, Json>()? {
             if fields.contains_key(&key) {
                 return Err(A::Error::custom(format!("the field `{key}` comes twice")));
             }
             fields.insert(key, field);
         }
-        Ok(Json::Object(fields))
+        Ok(Json::Object(fields.into_iter().collect()))
     }
 }

@@ -70,6 +70,10 @@ impl<A> RuleSet<A> {
             self.interfaces.intern(name);
         }
         let rules = &mut self.chains[chain.index()].rules;
+        // Chains of one rule are many, and a rule is large.
+        if rules.is_empty() {
+            rules.reserve_exact(1);
+        }
         rules.push(rule);
         RuleId::new(chain, rules.len() as u32 - 1)
     }

@@ -24,7 +24,7 @@ pub(super) struct ParsedRule {
     /// The line that it stands in, counted from 1.
     pub(super) line: usize,
     /// What becomes of packets, in order.
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Box<[Step]>,
     /// What it takes: see [`Steps`].
     pub(super) work: usize,
     pub(super) target: ParsedTarget,
@@ -48,9 +48,9 @@ const MAX_RATES: usize = 64;
 
 impl ParsedRule {
     /// What stands for a rule that is left out: it holds of no packet.
-    pub(super) const fn left_out(line: usize) -> Self {
+    pub(super) fn left_out(line: usize) -> Self {
         let target = ParsedTarget::COUNT;
-        let steps = Vec::new();
+        let steps = Box::default();
         Self { line, steps, work: 0, target, comment: None, counters: None, rate: None }
     }
 
@@ -223,7 +223,7 @@ impl<'t> Reader<'t> {
             Fault::unsupported(words.end(), format!("asking this much of the {what} in one rule"))
         })?;
         let Self { comment, counters, .. } = self;
-        Ok(ParsedRule { line: 0, steps, work, target, comment, counters, rate })
+        Ok(ParsedRule { line: 0, steps: steps.into(), work, target, comment, counters, rate })
     }
 }
 

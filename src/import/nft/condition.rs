@@ -171,7 +171,7 @@ impl Alternative {
 
 /// Whether an element stands for all that no other one does.
 pub(super) fn is_catch_all(json: &Json) -> bool {
-    matches!(element(json), Ok(Json::Text(text)) if text == "*")
+    matches!(element(json), Ok(Json::Text(text)) if **text == *"*")
 }
 
 fn compare(field: Field, op: &str, right: &Json, sets: &Sets<'_>) -> Result<Vec<Criteria>, Fault> {

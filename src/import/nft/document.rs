@@ -95,7 +95,7 @@ pub(super) struct ParsedRule {
     pub(super) index: usize,
     pub(super) handle: Option<u64>,
     pub(super) comment: Option<Box<str>>,
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Box<[Part]>,
 }
 
 impl Table {
@@ -120,6 +120,8 @@ impl Listing {
         let mut reader = Reader { manner, drafts, by_name, left_out: Vec::new() };
         reader.document(&document)?;
         let mut listing = reader.finish();
+        // The rules are about to be made once more.
+        drop(document);
         listing.check(manner)?;
         Ok(listing)
     }
@@ -255,12 +257,12 @@ impl<'a> Reader<'a> {
     fn before_rules(&mut self, objects: &'a [Json]) {
         let mut reach: Vec<_> = self.drafts.iter().map(|_| Reach::default()).collect();
         for json in objects {
-            let Some(("rule", Json::Object(rule))) = json.single() else { continue };
-            let text = |key| match rule.get(key) {
-                Some(Json::Text(text)) => text.as_str(),
+            let Some(("rule", rule)) = json.single() else { continue };
+            let text = |key| match rule.field(key) {
+                Some(Json::Text(text)) => &**text,
                 _ => "",
             };
-            let Some(Json::List(statements)) = rule.get("expr") else { continue };
+            let Some(Json::List(statements)) = rule.field("expr") else { continue };
             let place = self.by_name.get(&(text("family"), text("table"))).copied();
             let Some(place) = place else { continue };
             let (Some(draft), Some(reach)) = (self.drafts.get_mut(place), reach.get_mut(place))
@@ -281,7 +283,7 @@ impl<'a> Reader<'a> {
         fields.only(&["family", "name", "handle", "flags", "comment"])?;
         let name = fields.read("name", |json| json.text())?;
         let flags = fields.find("flags", |json| match json {
-            Json::Text(flag) => Ok(Vec::from([flag.as_str()])),
+            Json::Text(flag) => Ok(Vec::from([&**flag])),
             _ => json.list()?.iter().map(|flag| flag.text()).collect(),
         })?;
         let dormant = flags.unwrap_or_default().contains(&"dormant");
@@ -323,8 +325,8 @@ impl<'a> Draft<'a> {
 
     fn note_changed(&mut self, statements: &'a [Json]) {
         for statement in statements {
-            if let Some(("set", Json::Object(changed))) = statement.single()
-                && let Some(Json::Text(name)) = changed.get("set")
+            if let Some(("set", changed)) = statement.single()
+                && let Some(Json::Text(name)) = changed.field("set")
             {
                 self.sets.set_changed(name);
             }
@@ -420,7 +422,7 @@ impl<'a> Draft<'a> {
             index,
             handle: fields.find("handle", |json| json.integer("a handle"))?,
             comment: fields.find("comment", |json| json.text().map(Into::into))?,
-            parts,
+            parts: parts.into(),
         };
         if let Some(chain) = self.table.chains.get_mut(at) {
             chain.rules.push(rule);

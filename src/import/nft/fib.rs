@@ -49,7 +49,7 @@ fn side(fib: &Fields<'_>) -> Result<bool, Fault> {
     })?;
     fib.read("flags", |flags| {
         let words = match flags {
-            Json::Text(word) => vec![word.as_str()],
+            Json::Text(word) => vec![&**word],
             flags => flags.list()?.iter().map(Json::text).collect::<Result<_, _>>()?,
         };
         match words.as_slice() {

@@ -76,7 +76,7 @@ fn rate(json: &Json) -> Result<Limit, Fault> {
         _ => Err(Fault::unsupported("a statement other than `limit` for each element")),
     };
     match json {
-        Json::List(all) => match all.as_slice() {
+        Json::List(all) => match &**all {
             [one] => read(one).map_err(|fault| fault.at(0)),
             _ => Err(Fault::unsupported("several statements for each element")),
         },

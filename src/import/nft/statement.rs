@@ -267,7 +267,7 @@ fn period(per: &Json) -> Result<u64, Fault> {
 
 fn limit(json: &Json, scope: &Scope<'_>) -> Result<Limit, Fault> {
     if let Json::Text(name) = json {
-        let known = scope.limits.get(name.as_str());
+        let known = scope.limits.get(&**name);
         return known.cloned().ok_or_else(|| Fault::expected("the name of a limit", json));
     }
     let fields = json.object()?;
@@ -406,7 +406,7 @@ fn is_mark(json: &Json) -> bool {
     let key = json.single();
     let Some(("meta", inner)) = key else { return false };
     let fields = inner.single();
-    matches!(fields, Some(("key", Json::Text(key))) if key == "mark")
+    matches!(fields, Some(("key", Json::Text(key))) if **key == *"mark")
 }
 
 /// A mark as a number, or as the old one with some bits set or cleared.

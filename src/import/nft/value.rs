@@ -66,7 +66,7 @@ impl Values {
         let mut values = Self::none(field);
         for (index, item) in items.iter().enumerate() {
             let value = match element(item)? {
-                Json::Text(text) if text == "*" && !field.is_name() => Self::all(field),
+                Json::Text(text) if **text == *"*" && !field.is_name() => Self::all(field),
                 item => Some(Self::one(field, item).map_err(|fault| fault.at(index))?),
             };
             value.into_iter().for_each(|value| values.extend(value));
