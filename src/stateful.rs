@@ -1,6 +1,8 @@
 use crate::Config;
 use crate::conntrack::{ConnTable, Conntrack, Lookup, Time};
-use crate::packet::{ConnState, Packet, Refused, Tracked};
+use crate::packet::{
+    Checksum, ConnState, Packet, Refused, TcpFlags, TcpSegment, Tracked, Transport,
+};
 use crate::rule::set::{Contents, SetError, Sets};
 use crate::rule::{Action, BuildError, Decision, Effect, Reject, RuleId, RuleSet};
 use crate::tree::{Compiled, Own};
@@ -254,8 +256,8 @@ fn admit<A: Verdict>(
     now: Time,
 ) -> Result<(), Refused> {
     if !decision.action.accepts() {
-        if decision.action.resets() && is_known(lookup) {
-            conntrack.reset(packet, now);
+        if decision.action.resets() {
+            note_reset(conntrack, packet, lookup, now);
         }
         Ok(())
     } else if lookup.tentative {
@@ -265,6 +267,44 @@ fn admit<A: Verdict>(
     } else {
         Ok(())
     }
+}
+
+/// The sender is told with a reset: the packet's connection is closed. One that does not belong to a
+/// connection leaves its reset to be tracked like any other packet.
+///
+/// # Source
+///
+/// Linux `nf_reject_ipv4.c` and `nf_reject_ipv6.c`: `nf_send_reset`, `nf_reject_ip_tcphdr_put`.
+fn note_reset(conntrack: &mut impl Conntrack, packet: &Packet, lookup: &Lookup, now: Time) {
+    if is_known(lookup) {
+        conntrack.reset(packet, now);
+    } else if lookup.tracked.state == ConnState::Invalid
+        && let Some(answer) = reset_of(packet)
+    {
+        conntrack.look_up(&answer, now);
+    }
+}
+
+/// The reset that answers a TCP segment; `None` for what gets none.
+fn reset_of(packet: &Packet) -> Option<Packet> {
+    let segment = packet.tcp_segment()?;
+    let sound = packet.malformed.is_none() && packet.checksum != Checksum::Wrong;
+    if !sound || segment.flags.contains(TcpFlags::RST) {
+        return None;
+    }
+    let mut answer = TcpSegment::new(TcpFlags::RST);
+    if segment.flags.contains(TcpFlags::ACK) {
+        answer.seq = segment.ack;
+    } else {
+        let counted = [TcpFlags::SYN, TcpFlags::FIN];
+        let counted = counted.into_iter().filter(|flag| segment.flags.contains(*flag)).count();
+        answer.flags = TcpFlags::RST | TcpFlags::ACK;
+        answer.ack = segment.seq.wrapping_add(segment.payload_len).wrapping_add(counted as u32);
+    }
+    let mut reply = Packet::from(packet.flow_key().reversed());
+    reply.transport = Transport::Tcp(answer);
+    reply.zone = packet.zone;
+    Some(reply)
 }
 
 /// Whether the packet belongs to a connection that is there.
