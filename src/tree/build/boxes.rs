@@ -106,9 +106,9 @@ impl Boxes {
             self.use_word(word);
             let apart = with(&row, word, (alone, alone));
             row = with(&row, word, rest);
-            Some(apart)
+            has_numbers(&apart).then_some(apart)
         });
-        if row.iter().all(|(first, last)| first <= last) {
+        if has_numbers(&row) {
             self.add(&row, entry, ends);
         }
         apart.iter().flatten().for_each(|apart| self.add(apart, checked, false));
@@ -138,6 +138,11 @@ fn lacking(row: &[Span; WORDS], needs: Headers) -> [Option<(usize, u32, Span)>; 
         ports.then_some((DST_PORT, no_port, (no_port + 1, row[DST_PORT].1))),
         icmp.then_some((ICMP, no_icmp, (row[ICMP].0, no_icmp - 1))),
     ]
+}
+
+/// Whether some packet can be in the box.
+fn has_numbers(row: &[Span; WORDS]) -> bool {
+    row.iter().all(|(first, last)| first <= last)
 }
 
 /// The same row but for one word.
@@ -412,6 +417,24 @@ fn enclose(first: u128, last: u128, halves: usize) -> SmallVec<[Span; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_box_is_empty() {
+        let needs = Headers::PORTS.with(Headers::ICMP);
+        for ports in [(0, 0), (0, 1), (0, 65535), (1, 1)] {
+            for icmp in [(65535, 65535), (65534, 65535), (0, 65535), (8, 8)] {
+                let mut boxes = Boxes::new(Family::V4);
+                let row = with(&with(&anything(), DST_PORT, ports), ICMP, icmp);
+                boxes.use_word(DST_PORT);
+                boxes.use_word(ICMP);
+                boxes.push_box(&row, needs, [1, 2], true);
+                for id in 0..boxes.len() as u32 {
+                    let [ports, icmp] = [DST_PORT, ICMP].map(|word| boxes.span(word, id));
+                    assert!(ports.0 <= ports.1 && icmp.0 <= icmp.1, "{ports:?} {icmp:?}");
+                }
+            }
+        }
+    }
 
     /// The numbers of all boxes, by listing them.
     fn listed(spans: &[Span]) -> Vec<u32> {
