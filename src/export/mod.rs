@@ -13,6 +13,7 @@ mod error;
 mod host;
 pub mod iptables;
 pub mod nft;
+mod place;
 mod plan;
 mod way;
 

@@ -5,10 +5,11 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::matches::{Matches, Place, common, malformed, shown};
+use super::matches::{Matches, common, malformed, shown};
 use super::unreadable::{Extra, cut_header};
 use crate::export::asked::{Asked, Faults, Header, PORTED};
 use crate::export::error::Fault;
+use crate::export::place::Place;
 use crate::export::plan::Stage;
 use crate::import::spans::{Spans, complement};
 use crate::packet::{Family, Malformed, Protocol, TcpFlags};

@@ -9,18 +9,11 @@ use super::header::header;
 use super::unreadable::{Extra, extension_headers};
 use crate::export::asked::{Asked, Faults, addresses, ends, highest, numbers, ranges};
 use crate::export::error::Fault;
+use crate::export::place::Place;
 use crate::export::plan::Stage;
-use crate::import::iptables::Hook;
 use crate::import::spans::{Spans, complement};
 use crate::packet::{ConnFlag, ConnState, Direction, Family, Fragment, Malformed, Protocol};
 use crate::rule::{AnyOf, Criteria, InterfaceName, IpRange, Masked, OriginalCriteria};
-
-/// Where rules are written.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) hook: Hook,
-    pub(super) before_tracking: bool,
-}
 
 /// A rule's matches, and what Linux makes of packets that these cannot read.
 #[derive(Clone, Debug, Default)]
@@ -121,8 +114,7 @@ fn address_ranges(end: &str, spans: &Spans, family: Family) -> Stage {
 }
 
 fn interfaces(asked: &Asked<'_>, place: Place, stages: &mut Vec<Stage>) -> Result<(), Fault> {
-    let known_in = place.hook != Hook::Output;
-    let known_out = place.hook != Hook::Input && !(place.before_tracking && known_in);
+    let [known_in, known_out] = place.known_interfaces();
     let sides = [
         ("-i", "in", &asked.in_interfaces, known_in),
         ("-o", "out", &asked.out_interfaces, known_out),
@@ -351,7 +343,7 @@ fn sizes(asked: &Asked<'_>, place: Place, stages: &mut Vec<Stage>) -> Result<(),
     }
     if let Some(spans) = numbers(ttl, ends, 255) {
         // Counted down once before packets that are forwarded come here. None has 0 then.
-        let hops = u128::from(place.hook == Hook::Forward && !place.before_tracking);
+        let hops = place.hops();
         let spans = spans.iter().filter(|span| span.1 >= hops);
         let name = if asked.family == Family::V4 { "ttl" } else { "hl" };
         let each = spans.map(|(first, last)| {

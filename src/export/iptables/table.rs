@@ -5,11 +5,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::header::readers;
-use super::matches::{self, Matches, Place};
+use super::matches::{self, Matches};
 use super::unreadable::{self, Extras};
 use crate::export::asked::{Asked, Faults};
 use crate::export::error::{ExportError, Fault};
 use crate::export::host::Host;
+use crate::export::place::Place;
 use crate::export::plan::{Line, Plan, Says};
 use crate::export::way::{Form, Way, Written};
 use crate::import::iptables::Hook;

@@ -9,18 +9,11 @@ use super::header::{header, malformed, unsaid};
 use super::json::{self, addresses, compared, ct, equal, masked, meta, numbers, original, payload};
 use crate::export::asked::{self, Asked, Faults, ends, highest};
 use crate::export::error::Fault;
+use crate::export::place::Place;
 use crate::export::plan::Stage;
-use crate::import::iptables::Hook;
 use crate::import::spans::{Spans, complement};
 use crate::packet::{ConnState, Direction, Family, Fragment, Malformed};
 use crate::rule::{Criteria, InterfaceName, Masked, SetName};
-
-/// Where rules are written.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    pub(super) hook: Hook,
-    pub(super) before_tracking: bool,
-}
 
 /// The matches of a rule: several lists if it asks for one of several faults.
 pub(super) fn matches(asked: &Asked<'_>, place: Place) -> Result<Vec<Vec<Stage>>, Fault> {
@@ -73,8 +66,7 @@ fn address(spans: &Spans, field: &str, family: Family) -> String {
 }
 
 fn interfaces(asked: &Asked<'_>, place: Place, stages: &mut Vec<Stage>) -> Result<(), Fault> {
-    let known_in = place.hook != Hook::Output;
-    let known_out = place.hook != Hook::Input && !(place.before_tracking && known_in);
+    let [known_in, known_out] = place.known_interfaces();
     let sides = [
         ("iifname", "in", &asked.in_interfaces, known_in),
         ("oifname", "out", &asked.out_interfaces, known_out),
@@ -278,7 +270,7 @@ fn sizes(asked: &Asked<'_>, place: Place, stages: &mut Vec<Stage>) {
     }
     if let Some(spans) = asked::numbers(ttl, ends, 255) {
         // Counted down once before packets that are forwarded come here. None has 0 then.
-        let hops = u128::from(place.hook == Hook::Forward && !place.before_tracking);
+        let hops = place.hops();
         let spans = spans.into_iter().filter(|span| span.1 >= hops);
         let came = |(first, last): (u128, u128)| {
             (first.saturating_sub(hops), if last == 255 { 255 } else { last.saturating_sub(hops) })

@@ -6,10 +6,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::json::{self, elements, meta, object, text};
-use super::matches::{Place, ip, matches};
+use super::matches::{ip, matches};
 use crate::export::asked::{Asked, addresses};
 use crate::export::error::{ExportError, Fault};
 use crate::export::host::Host;
+use crate::export::place::Place;
 use crate::export::plan::{Line, Plan, Says};
 use crate::export::way::{Form, Way, Written};
 use crate::import::iptables::Hook;
