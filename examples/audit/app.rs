@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use portcullis::RuleSet;
 use portcullis::analysis::AnalysisError;
+use portcullis::import::classbench::{self, HeaderBits};
+use portcullis::{Action, ImportError, RuleSet};
 use serde_json::Value;
 
 use super::findings::{Audit, Comparison};
-use super::source::{Format, Known, Source};
+use super::formats::{Format, Known, Source};
 use super::{json, page, text};
 
 /// The rules that are shown without arguments.
@@ -67,7 +68,9 @@ impl Input {
     fn read(format: Format, path: &Path, known: &Known) -> Result<Self, Failure> {
         let fail = |message: String| Failure::File(path.into(), message);
         let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-        let Source { rules, left_out } = format.read(&text, known).map_err(fail)?;
+        let Source { rules, raw, mut left_out } =
+            format.read(&text, known, in_turns).map_err(fail)?;
+        left_out.extend(raw.map(|raw| format!("{} rules asked before tracking", raw.len())));
         let name = match left_out.len() {
             0 => path.display().to_string(),
             count => format!("{} (partial: {count} left out)", path.display()),
@@ -107,6 +110,12 @@ fn compare(args: &Args, inputs: [&Input; 2], out: &mut impl Write) -> Result<Str
         text::comparison(out, &names, rules, &comparison)?;
     }
     Ok(page::comparison(&names, rules, &comparison))
+}
+
+/// A ClassBench file says nothing of actions: its rules accept and drop in turns of three.
+fn in_turns(text: &str) -> Result<RuleSet, ImportError> {
+    let action = |at: usize| if at.is_multiple_of(3) { Action::Drop } else { Action::Accept };
+    classbench::parse_with(text, HeaderBits::FiveTuple, Action::Drop, action)
 }
 
 /// Why there is no answer.

@@ -7,10 +7,11 @@
 
 mod app;
 mod findings;
+#[path = "../formats/mod.rs"]
+mod formats;
 mod json;
 mod page;
 mod picture;
-mod source;
 mod text;
 
 use std::io::{BufWriter, stdout};

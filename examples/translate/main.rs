@@ -6,6 +6,8 @@
 //! leaves out is listed on standard error. Without arguments it shows what it does with a small rule set.
 
 mod app;
+#[path = "../formats/mod.rs"]
+mod formats;
 
 use std::io::{ErrorKind, Write, stdout};
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use std::fs;
 use clap::Parser;
 use serde_json::Value;
 
+use crate::formats;
 use crate::scratch::Scratch;
 
 #[path = "../../examples/audit/app.rs"]
@@ -19,8 +20,6 @@ mod json;
 mod page;
 #[path = "../../examples/audit/picture.rs"]
 mod picture;
-#[path = "../../examples/audit/source.rs"]
-mod source;
 #[path = "../../examples/audit/text.rs"]
 mod text;
 

@@ -8,6 +8,9 @@ mod expiry;
 mod export;
 mod fields;
 mod firewall_example;
+#[cfg(feature = "import")]
+#[path = "../../examples/formats/mod.rs"]
+mod formats;
 mod hits;
 mod import;
 mod layers;

@@ -4,6 +4,7 @@ use clap::Parser;
 use portcullis::RuleSet;
 use portcullis::analysis::Analysis;
 
+use crate::formats;
 use crate::scratch::Scratch;
 
 #[path = "../../examples/translate/app.rs"]
